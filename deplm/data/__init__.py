@@ -1,0 +1,1 @@
+"""Data sets of the DEPLM paper, one file each."""

@@ -1,0 +1,1 @@
+"""What both papers' tables share: data access, protocol, readouts, records, reports."""

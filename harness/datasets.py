@@ -1,0 +1,106 @@
+"""Where data sets are looked for, and what kind of data was found.
+
+`python -m harness.datasets` lists every set: found or not, where to put it, how to get it.
+"""
+
+import argparse
+import os
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from harness.errors import UserError, exits_cleanly
+
+KINDS = ("real", "simulated-sensor", "synthetic")
+KIND_FILE = "KIND"  # lies in every folder that a stand-in's writer made, and holds its kind
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a newcomer has to know of one data set.
+
+    Attributes:
+        name: as the papers call it.
+        folder: its sub-folder of the data root.
+        files: patterns below that folder; the set is there when each matches something.
+        licence: of the real data.
+        source: where the real data comes from.
+        how_to_get: what to do to get it, in one line.
+        stand_in: data kind of what is made when it is not there, None when there is no such.
+    """
+
+    name: str
+    folder: str
+    files: tuple[str, ...]
+    licence: str
+    source: str
+    how_to_get: str
+    stand_in: str | None = None
+
+    def found(self, root: Path) -> Path | None:
+        """Folder of the set below `root` when all its files are there."""
+        folder = root / self.folder
+        return folder if all(any(folder.glob(pattern)) for pattern in self.files) else None
+
+    def stand_in_folder(self, root: Path) -> Path:
+        """Where the stand-in's files go."""
+        return root / f"{self.folder}-stand-in"
+
+
+def data_root(argument: str | Path | None = None) -> Path:
+    """The data folder: the argument, else `DATA_ROOT`, else `data/` of the working directory.
+
+    Raises:
+        UserError: a folder was named and is not there.
+    """
+    named = argument or os.environ.get("DATA_ROOT")
+    if not named:
+        return Path("data")
+    root = Path(named).expanduser()
+    if not root.is_dir():
+        raise UserError(f"data folder {root} is not there: give --data or DATA_ROOT a folder")
+    return root
+
+
+def kind_of(folder: Path) -> str:
+    """Data kind of the files in `folder`: what its KIND file says, else "real"."""
+    marker = folder / KIND_FILE
+    if not marker.exists():
+        return "real"
+    kind = marker.read_text().strip()
+    if kind not in KINDS:
+        raise UserError(f"{marker}: {kind!r} is not one of {', '.join(KINDS)}")
+    return kind
+
+
+def mark_kind(folder: Path, kind: str) -> None:
+    """Say in the folder itself that its data is a stand-in of `kind`."""
+    (folder / KIND_FILE).write_text(kind + "\n")
+
+
+def all_datasets() -> list[DatasetInfo]:
+    """Every set that an installed package announces (entry points in `pyproject.toml`)."""
+    points = entry_points(group="random_resistive_memory.datasets")
+    return sorted((point.load() for point in points), key=lambda info: info.name)
+
+
+@exits_cleanly
+def main(argv: list[str] | None = None) -> int:
+    """Print the list."""
+    parser = argparse.ArgumentParser(prog="python -m harness.datasets", description=__doc__)
+    parser.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
+    root = data_root(parser.parse_args(argv).data)
+    print(f"data folder: {root}")
+    for info in all_datasets():
+        folder = info.found(root)
+        state = f"found ({kind_of(folder)})" if folder else "not found"
+        print(f"\n{info.name}: {state}\n  folder   {root / info.folder}")
+        if folder is None:
+            print(f"  get it   {info.how_to_get}")
+            print(f"  till then  {info.stand_in or 'nothing'} stand-in")
+        print(f"  source   {info.source}\n  licence  {info.licence}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

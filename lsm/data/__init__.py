@@ -1,0 +1,1 @@
+"""Data sets of the LSM paper, one file each."""

@@ -1,0 +1,115 @@
+"""Physical constants of one kind of resistive memory cell."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from rram.errors import UserError
+from rram.files import read_numbers
+
+
+@dataclass(frozen=True)
+class Device:
+    """One kind of cell: when it breaks down, and how well it conducts afterwards.
+
+    A pristine cell is driven once into dielectric breakdown. Both its breakdown voltage and
+    its conductance after breakdown are random and quasi-normal; a cell that did not break
+    counts as 0 (DEPLM, methods; ESGNN, fig. 1).
+
+    Attributes:
+        name: what to call it in results.
+        conductance_mean_us: mean conductance of broken cells, in uS.
+        conductance_std_us: standard deviation of the same, in uS.
+        breakdown_mean_v: mean breakdown voltage, in V.
+        breakdown_std_v: standard deviation of the same, in V.
+        source: where the constants come from.
+    """
+
+    name: str
+    conductance_mean_us: float
+    conductance_std_us: float
+    breakdown_mean_v: float = 3.433
+    breakdown_std_v: float = 0.114
+    source: str = "user"
+
+    def __post_init__(self) -> None:
+        for field in ("conductance_mean_us", "breakdown_mean_v", "breakdown_std_v"):
+            if not (np.isfinite(getattr(self, field)) and getattr(self, field) > 0):
+                raise UserError(f"Device {self.name}: {field} is {getattr(self, field)}, not > 0")
+        if not (np.isfinite(self.conductance_std_us) and self.conductance_std_us >= 0):
+            raise UserError(
+                f"Device {self.name}: conductance_std_us is {self.conductance_std_us}, not >= 0"
+            )
+
+    @property
+    def breakdown(self) -> NormalDist:
+        """Distribution of the breakdown voltage, in V."""
+        return NormalDist(self.breakdown_mean_v, self.breakdown_std_v)
+
+    def broken_fraction(self, programming_voltage_v: float) -> float:
+        """Fraction of cells that one pulse of `programming_voltage_v` (V) breaks."""
+        return self.breakdown.cdf(programming_voltage_v)
+
+    def programming_voltage_v(self, sparsity: float) -> float:
+        """Pulse height (V) that leaves the fraction `sparsity` of the cells unbroken."""
+        if not 0 <= sparsity <= 1:
+            raise UserError(f"sparsity is {sparsity}: it is a fraction between 0 and 1")
+        if sparsity in (0, 1):
+            return float("inf") if sparsity == 0 else float("-inf")
+        return self.breakdown.inv_cdf(1 - sparsity)
+
+    @classmethod
+    def from_measurements(
+        cls,
+        breakdown_csv: str | Path,
+        conductance_csv: str | Path | None = None,
+        *,
+        name: str = "measured",
+    ) -> Self:
+        """Fit a device to measured cells.
+
+        Args:
+            breakdown_csv: breakdown voltages in V, any layout; one header line is allowed.
+            conductance_csv: conductances in uS, 0 for a cell that did not break. Without it
+                the conductance is that of `DEPLM_40NM`.
+            name: name of the new device.
+
+        Raises:
+            UserError: a file is missing, holds anything but numbers, or too few of them.
+        """
+        voltages = read_numbers(breakdown_csv).ravel()
+        mean, std = DEPLM_40NM.conductance_mean_us, DEPLM_40NM.conductance_std_us
+        if conductance_csv is not None:
+            conductances = read_numbers(conductance_csv, minimum=0.0)
+            mean, std = _mean_and_std(conductances[conductances > 0], conductance_csv)
+        breakdown_mean, breakdown_std = _mean_and_std(voltages, breakdown_csv)
+        sources = [Path(p).name for p in (breakdown_csv, conductance_csv) if p is not None]
+        return cls(name, mean, std, breakdown_mean, breakdown_std, " and ".join(sources))
+
+
+def _mean_and_std(values: np.ndarray, path: str | Path) -> tuple[float, float]:
+    if len(values) < 2:
+        raise UserError(f"{path}: {len(values)} usable cells; a fit needs two or more")
+    return float(values.mean()), float(values.std(ddof=1))
+
+
+DEPLM_40NM = Device(
+    name="DEPLM_40NM",
+    conductance_mean_us=34.05538,
+    conductance_std_us=5.32269,
+    source="conductance: published code of DEPLM (unit presumed uS); "
+    "breakdown: ESGNN, source data, 400 cells",
+)
+
+# The LSM code draws dense Gaussian weights, s.d. 6.61 (input) and 6.67 (recurrent): a pair of
+# broken cells of s.d. 6.64 / sqrt(2) each. The mean cancels in the pair, so it is DEPLM's.
+LSM_40NM = Device(
+    name="LSM_40NM",
+    conductance_mean_us=34.05538,
+    conductance_std_us=4.6973,
+    source="spread: weight statistics in the LSM author's later code; "
+    "mean: DEPLM (it cancels in a differential pair)",
+)
