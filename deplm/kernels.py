@@ -1,0 +1,199 @@
+"""Compiled inner loops over points, for the CPU.
+
+Every function fills arrays it is given, touches one cloud at a time and releases the GIL, so
+that threads can share a batch and the result does not depend on how many there are. Arithmetic
+is in float32 and in the order of the plain torch path of `deplm.points`, so both agree to the bit.
+"""
+
+import numpy as np
+from numba import njit
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@compiled
+def farthest_points(points, start, chosen):
+    """points (B, N, 3) float32, start (B,) -> chosen (B, M) int32."""
+    batch, count, _ = points.shape
+    nearest = np.empty(count, np.float32)
+    # Distances are not negative, so as integers their bits have the same order; the compiler
+    # turns an integer maximum into vector instructions, a float one (because of NaN) it does not.
+    key = nearest.view(np.int32)
+    for b in range(batch):
+        x, y, z = points[b, :, 0].copy(), points[b, :, 1].copy(), points[b, :, 2].copy()
+        nearest[:] = np.float32(1e10)
+        centre = np.int64(start[b])
+        for m in range(chosen.shape[1]):
+            chosen[b, m] = centre
+            cx, cy, cz = x[centre], y[centre], z[centre]
+            for j in range(count):
+                dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
+                distance = dx * dx + dy * dy + dz * dz
+                nearest[j] = distance if distance < nearest[j] else nearest[j]
+            best = np.int32(-1)
+            for j in range(count):
+                best = max(best, key[j])
+            centre = np.int64(0)
+            while key[centre] != best:
+                centre += 1
+
+
+@compiled
+def ball_neighbours(points, centres, radius_squared, neighbours):
+    """points (B, N, 3), centres (B, S, 3) float32 -> neighbours (B, S, K) int32."""
+    batch, count, _ = points.shape
+    wanted = neighbours.shape[2]
+    inside = np.zeros(-(-count // 8) * 8, np.uint8)
+    eights = inside.view(np.uint64)
+    for b in range(batch):
+        x, y, z = points[b, :, 0].copy(), points[b, :, 1].copy(), points[b, :, 2].copy()
+        for s in range(centres.shape[1]):
+            cx, cy, cz = centres[b, s, 0], centres[b, s, 1], centres[b, s, 2]
+            for j in range(count):
+                dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
+                inside[j] = dx * dx + dy * dy + dz * dz <= radius_squared
+            found = 0
+            for eight in range(len(eights)):
+                if eights[eight] == 0:
+                    continue
+                for j in range(8 * eight, 8 * eight + 8):
+                    if inside[j] and found < wanted:
+                        neighbours[b, s, found] = j
+                        found += 1
+                if found == wanted:
+                    break
+            first = neighbours[b, s, 0] if found else 0
+            for k in range(found, wanted):
+                neighbours[b, s, k] = first
+
+
+@compiled
+def three_nearest(points, known, neighbours, distances):
+    """points (B, N, 3), known (B, S, 3) -> the 3 nearest known: (B, N, 3) int32 and squared."""
+    batch, count, _ = points.shape
+    squared = np.empty(known.shape[1], np.float32)
+    for b in range(batch):
+        x, y, z = known[b, :, 0].copy(), known[b, :, 1].copy(), known[b, :, 2].copy()
+        for n in range(count):
+            px, py, pz = points[b, n, 0], points[b, n, 1], points[b, n, 2]
+            for s in range(len(squared)):
+                dx, dy, dz = x[s] - px, y[s] - py, z[s] - pz
+                squared[s] = dx * dx + dy * dy + dz * dz
+            d0 = d1 = d2 = np.float32(np.inf)
+            i0 = i1 = i2 = 0
+            for s in range(len(squared)):
+                d = squared[s]
+                if d < d2:
+                    if d < d0:
+                        d0, d1, d2, i0, i1, i2 = d, d0, d1, s, i0, i1
+                    elif d < d1:
+                        d1, d2, i1, i2 = d, d1, s, i1
+                    else:
+                        d2, i2 = d, s
+            neighbours[b, n, 0], neighbours[b, n, 1], neighbours[b, n, 2] = i0, i1, i2
+            distances[b, n, 0], distances[b, n, 1], distances[b, n, 2] = d0, d1, d2
+
+
+@compiled
+def neighbour_max(projected, neighbours, out):
+    """projected (B, N, C), neighbours (B, S, K) -> out (B, S, C), the maximum over K."""
+    batch, centres, wanted = neighbours.shape
+    channels = projected.shape[2]
+    for b in range(batch):
+        for s in range(centres):
+            first = neighbours[b, s, 0]
+            best = out[b, s]
+            best[:] = projected[b, first]
+            for k in range(1, wanted):
+                j = neighbours[b, s, k]
+                if j == first:  # indices rise, so from here on there is only padding
+                    break
+                row = projected[b, j]
+                for c in range(channels):
+                    best[c] = row[c] if row[c] > best[c] else best[c]
+
+
+@compiled
+def neighbour_moments(projected, offset, neighbours, total, squares):
+    """Add sum and sum of squares of projected[neighbour] - offset[centre] to two (C,) float64."""
+    batch, centres, wanted = neighbours.shape
+    for b in range(batch):
+        for s in range(centres):
+            centre = offset[b, s]
+            for k in range(wanted):
+                row = projected[b, neighbours[b, s, k]]
+                for c in range(len(total)):
+                    value = np.float64(row[c] - centre[c])
+                    total[c] += value
+                    squares[c] += value * value
+
+
+@compiled
+def _mix(z):
+    """splitmix64: 64 well-mixed bits from a counter."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@compiled
+def _add_normals(counter, quantiles, spread, out):
+    """Add spread[c] * N(0, 1) to out[c]: four normals from each 64 random bits."""
+    for c in range(0, len(out), 4):
+        bits = _mix(counter + np.uint64(c) * np.uint64(0x9E3779B97F4A7C15))
+        for lane in range(c, min(c + 4, len(out))):
+            out[lane] += spread[lane] * quantiles[bits & np.uint64(0xFFFF)]
+            bits >>= np.uint64(16)
+
+
+@compiled
+def neighbour_vectors(inputs, centres, neighbours, bits, levels, powers, scale):
+    """The vectors that enter the array one by one, quantised for bit-serial products.
+
+    inputs (N, I) coordinates then features; centres (S, 3); neighbours (S, K); bits 0 for
+    analogue inputs -> levels (S K, I); powers (S K, I), the sum of 4^i over the set bits i of a
+    level; scale (S K, 2), minimum and step, so that a vector is minimum + step * levels.
+    """
+    for s in range(neighbours.shape[0]):
+        for k in range(neighbours.shape[1]):
+            n = s * neighbours.shape[1] + k
+            vector, power = levels[n], powers[n]
+            vector[:] = inputs[neighbours[s, k]]
+            for axis in range(3):
+                vector[axis] -= centres[s, axis]
+            if bits == 0:
+                power[:] = vector * vector
+                scale[n, 0], scale[n, 1] = np.float32(0), np.float32(1)
+                continue
+            low = high = vector[0]
+            for value in vector:
+                low, high = min(low, value), max(high, value)
+            step = (high - low) / np.float32(2**bits - 1)
+            scale[n, 0], scale[n, 1] = low, step
+            for c in range(len(vector)):
+                level = np.int32(np.rint((vector[c] - low) / step)) if step > 0 else np.int32(0)
+                vector[c] = level
+                total = np.int32(0)
+                for bit in range(bits):
+                    total += ((level >> bit) & 1) << (2 * bit)
+                power[c] = total
+
+
+@compiled
+def noisy_currents(current, spread, scale, row_sum, noise, quantiles, key):
+    """Rescale binary products in place and add their read noise.
+
+    current, spread (n, C): levels @ weights and powers @ (G+^2 + G-^2). Noise on every cell is
+    Gaussian on the column's current, of variance noise^2 step^2 spread, and is drawn there.
+    scale (n, 2) as above, row_sum (C,), quantiles (65536,) of N(0, 1), key uint64: the stream.
+    """
+    for n in range(len(current)):
+        row, deviation = current[n], spread[n]
+        low, step = scale[n, 0], scale[n, 1]
+        for c in range(len(row)):
+            row[c] = row[c] * step + low * row_sum[c]
+        if noise > 0:
+            for c in range(len(row)):
+                deviation[c] = noise * step * np.sqrt(deviation[c])
+            product = np.uint64(n + 1) * np.uint64(0xD1342543DE82EF95)
+            _add_normals(_mix(key + product), quantiles, deviation, row)

@@ -1,0 +1,207 @@
+"""Fixed random layers on points: project, group, normalise, keep the maximum.
+
+Batch normalisation has no trained affine here, so its scale is positive and it commutes with
+the maximum over the neighbours. Without per-product effects the layer therefore projects every
+point once, takes the maximum over the neighbours' projections, and subtracts the projection of
+the centre: W [p - c, f] = W [p, f] - W_xyz c.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from deplm import kernels
+from deplm.network import PointNetwork, SetAbstraction
+from deplm.points import ball_query, farthest_point_sample, gather
+from deplm.products import product_currents
+from rram import Chip, Crossbar, Pair
+from rram.crossbar import Reading
+from rram.errors import UserError
+
+NORM_EPSILON = 1e-5
+
+
+class Grouping(NamedTuple):
+    """What one abstraction needs of the coordinates: the same for every chip and epoch.
+
+    centres (B, S, 3) float32; neighbours (B, S, K) int32, indices into the points before.
+    """
+
+    centres: torch.Tensor
+    neighbours: torch.Tensor
+
+
+class Reads(NamedTuple):
+    """Which clouds are read, for the read noise: a set's name and the clouds' numbers in it."""
+
+    source: str
+    numbers: tuple[int, ...]
+
+
+class Moments(NamedTuple):
+    """Sums over rows, (C,) float64, from which batch-norm statistics follow."""
+
+    count: int
+    total: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, rows: torch.Tensor) -> "Moments":
+        """Moments of rows (..., C)."""
+        rows = rows.flatten(0, -2).double()
+        return cls(len(rows), rows.sum(0).cpu().numpy(), rows.square().sum(0).cpu().numpy())
+
+    @classmethod
+    def added(cls, parts: "Iterable[Moments]") -> "Moments":
+        """Moments of all rows of all parts."""
+        return cls(*(sum(values) for values in zip(*parts, strict=True)))
+
+
+class Norm(NamedTuple):
+    """Batch normalisation as an affine map: x * scale + shift, each (C,)."""
+
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+    @classmethod
+    def from_moments(cls, moments: Moments, device: torch.device) -> "Norm":
+        """Mean 0 and variance 1 over the rows that the moments sum."""
+        mean = moments.total / moments.count
+        variance = np.maximum(moments.squares / moments.count - mean**2, 0)
+        scale = 1 / np.sqrt(variance + NORM_EPSILON)
+        return cls(
+            *(torch.tensor(x, dtype=torch.float32).to(device) for x in (scale, -mean * scale))
+        )
+
+    def rectified(self, x: torch.Tensor) -> torch.Tensor:
+        """ReLU of the normalised x (..., C), in place."""
+        return x.mul_(self.scale).add_(self.shift).relu_()
+
+
+def group(points: torch.Tensor, network: PointNetwork) -> list[Grouping | None]:
+    """Groupings of every abstraction of `network`; None where it groups all points.
+
+    Args:
+        points: (B, N, 3) float32.
+        network: its centres, neighbours and radii.
+    """
+    groupings: list[Grouping | None] = []
+    for layer in network.abstractions:
+        if layer.centres is None:
+            groupings.append(None)
+            continue
+        centres = gather(points, farthest_point_sample(points, layer.centres))
+        neighbours = ball_query(points, centres, layer.radius, layer.neighbours)
+        groupings.append(Grouping(centres, neighbours))
+        points = centres
+    return groupings
+
+
+class RandomLayer:
+    """The fixed random 1x1 layer of one set abstraction, with the weights of a chip.
+
+    Args:
+        name: its block on the chip.
+        inputs: 3 coordinates + features.
+        spec: sizes of the abstraction.
+        chip: where the weights come from.
+        reading: non-idealities of the read.
+        input_scale: multiplies the input of the layer; here it scales the conductances.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: int,
+        spec: SetAbstraction,
+        chip: Chip,
+        reading: Reading,
+        input_scale: float,
+        device: torch.device,
+    ) -> None:
+        pair = chip.conductances(name, (inputs, spec.channels))
+        self.name = name
+        self.chip = chip
+        self.crossbar = Crossbar(Pair(*((g * input_scale).to(device) for g in pair)), reading)
+        self.norm: Norm | None = None
+
+    def __call__(
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+    ) -> torch.Tensor:
+        """ReLU of the normalised maxima over the neighbours.
+
+        Args:
+            inputs: (B, N, 3 + F), coordinates first.
+            grouping: of the abstraction, None for one group of all points.
+            reads: which clouds these are; names the read-noise streams.
+
+        Returns:
+            (B, S, C); S is 1 without a grouping.
+        """
+        if self.norm is None:
+            raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
+        if self.crossbar.reading.per_product:
+            maxima = torch.stack([c.amax(1) for c in self._products(inputs, grouping, reads)])
+        else:
+            weights = self._weights(reads)
+            maxima = inputs @ weights
+            if grouping is None:
+                maxima = maxima.amax(1, keepdim=True)
+            else:
+                maxima = neighbour_max(maxima, grouping.neighbours)
+                maxima -= grouping.centres @ weights[:3]
+        return self.norm.rectified(maxima)
+
+    def moments(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> Moments:
+        """Moments of the projections over all clouds, centres and neighbours."""
+        if self.crossbar.reading.per_product:
+            return Moments.added(map(Moments.of, self._products(inputs, grouping, reads)))
+        weights = self._weights(reads)
+        projected = inputs @ weights
+        if grouping is None:
+            return Moments.of(projected)
+        offset = grouping.centres @ weights[:3]
+        if projected.device.type != "cpu":
+            return Moments.of(gather(projected, grouping.neighbours) - offset[:, :, None])
+        total, squares = np.zeros((2, projected.shape[-1]))
+        kernels.neighbour_moments(
+            projected.numpy(), offset.numpy(), grouping.neighbours.numpy(), total, squares
+        )
+        return Moments(grouping.neighbours.numel(), total, squares)
+
+    def _weights(self, reads: Reads) -> torch.Tensor:
+        """The weights as one read gives them to the whole batch."""
+        if self.crossbar.reading.read_noise == 0:
+            return self.crossbar.weights
+        key = self._key(reads.source, reads.numbers[0])
+        return self.crossbar.read_weights(torch.Generator().manual_seed(key))
+
+    def _products(
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+    ) -> Iterable[torch.Tensor]:
+        clouds, points, _ = inputs.shape
+        if grouping is None:
+            everything = torch.arange(points, dtype=torch.int32, device=inputs.device)
+            grouping = Grouping(
+                inputs.new_zeros(clouds, 1, 3), everything.expand(clouds, 1, points)
+            )
+        keys = [self._key(reads.source, number) for number in reads.numbers]
+        return product_currents(inputs, *grouping, self.crossbar, keys)
+
+    def _key(self, source: str, number: int) -> int:
+        return int(self.chip.generator(self.name, "read", source, number).integers(2**63))
+
+
+def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
+    """Maximum over each group: projected (B, N, C), neighbours (B, S, K) -> (B, S, C)."""
+    if projected.device.type == "cpu":
+        out = projected.new_empty(*neighbours.shape[:2], projected.shape[-1])
+        kernels.neighbour_max(projected.numpy(), neighbours.numpy(), out.numpy())
+        return out
+    out = gather(projected, neighbours[..., 0])
+    for k in range(1, neighbours.shape[-1]):
+        out = torch.maximum(out, gather(projected, neighbours[..., k]))
+    return out

@@ -1,0 +1,127 @@
+"""Sampling and grouping of points: what depends on coordinates only.
+
+All functions take float32 tensors with coordinates last. On the CPU they run compiled
+(`deplm.kernels`); elsewhere, or with `plain=True`, in plain torch with equal results.
+"""
+
+import numpy as np
+import torch
+
+from deplm import kernels
+from rram.errors import UserError
+
+FAR = 1e10  # larger than any squared distance
+
+
+def farthest_point_sample(
+    points: torch.Tensor, count: int, start: torch.Tensor | None = None, *, plain: bool = False
+) -> torch.Tensor:
+    """Choose `count` points, each the farthest from those before it (PointNet++).
+
+    Args:
+        points: (B, N, 3).
+        count: how many; at most N are different.
+        start: (B,) index of the first one. Default 0, so that evaluation repeats; the paper
+            starts at random in training.
+        plain: use torch on the CPU too.
+
+    Returns:
+        (B, count) int32 indices; of equally far points the one with the lowest index.
+    """
+    _check(points)
+    if start is None:
+        start = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+    chosen = torch.empty(len(points), count, dtype=torch.int32, device=points.device)
+    if not plain and points.device.type == "cpu":
+        kernels.farthest_points(points.numpy(), start.numpy(), chosen.numpy())
+        return chosen
+    nearest = torch.full(points.shape[:2], FAR, device=points.device)
+    rows = torch.arange(len(points), device=points.device)
+    centre = start
+    for m in range(count):
+        chosen[:, m] = centre
+        distance = _squared_distance(points, points[rows, centre][:, None])
+        nearest = torch.minimum(nearest, distance)
+        centre = nearest.argmax(1)
+    return chosen
+
+
+def ball_query(
+    points: torch.Tensor,
+    centres: torch.Tensor,
+    radius: float,
+    count: int,
+    *,
+    plain: bool = False,
+) -> torch.Tensor:
+    """The first `count` points, in index order, inside the ball around each centre.
+
+    Args:
+        points: (B, N, 3).
+        centres: (B, S, 3), each of them one of the points, so that no ball is empty.
+        radius: of the ball, in the unit of the coordinates; its surface is inside.
+        count: neighbours a centre; too few are padded with the first.
+        plain: use torch on the CPU too.
+
+    Returns:
+        (B, S, count) int32 indices into the points.
+    """
+    _check(points)
+    _check(centres)
+    limit = torch.tensor(radius, dtype=torch.float32).square().item()
+    if not plain and points.device.type == "cpu":
+        found = torch.empty(*centres.shape[:2], count, dtype=torch.int32)
+        kernels.ball_neighbours(points.numpy(), centres.numpy(), np.float32(limit), found.numpy())
+        return found
+    inside = _squared_distance(points[:, None], centres[:, :, None]) <= limit
+    number = points.shape[1]
+    order = torch.arange(number, device=points.device, dtype=torch.int32)
+    order = torch.where(inside, order, number)
+    found = order.topk(min(count, number), largest=False, sorted=True).values
+    if count > number:
+        found = torch.nn.functional.pad(found, (0, count - number), value=number)
+    return torch.where(found == number, found[..., :1], found)
+
+
+def three_nearest(
+    points: torch.Tensor, known: torch.Tensor, *, plain: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The three nearest of `known` (B, S, 3), S >= 3, to each of `points` (B, N, 3).
+
+    Returns:
+        Indices (B, N, 3) int32, nearest first, lower index first among equals; squared
+        distances (B, N, 3).
+    """
+    _check(points)
+    _check(known)
+    if known.shape[1] < 3:
+        raise UserError(f"three nearest of {known.shape[1]} points: there must be 3 or more")
+    if not plain and points.device.type == "cpu":
+        index = torch.empty(*points.shape[:2], 3, dtype=torch.int32)
+        squared = torch.empty(*points.shape[:2], 3)
+        kernels.three_nearest(points.numpy(), known.numpy(), index.numpy(), squared.numpy())
+        return index, squared
+    distance = _squared_distance(known[:, None], points[:, :, None])
+    squared, index = distance.sort(dim=-1, stable=True)
+    return index[..., :3].to(torch.int32), squared[..., :3].contiguous()
+
+
+def gather(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """values (B, N, C) at index (B, ...) -> (B, ..., C)."""
+    flat = index.reshape(len(index), -1, 1).long().expand(-1, -1, values.shape[-1])
+    return values.gather(1, flat).reshape(*index.shape, values.shape[-1])
+
+
+def _squared_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    # Written out, and not as a sum over an axis, to fix the order of the additions.
+    dx, dy, dz = (a - b).unbind(-1)
+    return dx * dx + dy * dy + dz * dz
+
+
+def _check(points: torch.Tensor) -> None:
+    if points.ndim != 3 or points.shape[-1] != 3 or points.dtype != torch.float32:
+        raise UserError(
+            f"points {tuple(points.shape)} of {points.dtype}: expected (clouds, points, 3) float32"
+        )
+    if points.shape[1] == 0:
+        raise UserError(f"points {tuple(points.shape)}: a cloud without points")

@@ -1,0 +1,156 @@
+"""The command line that every table shares."""
+
+import argparse
+import difflib
+import signal
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+from harness.config import checked, describe, smoke_config, with_settings
+from harness.datasets import data_root
+from harness.errors import UserError, exits_cleanly
+from harness.protocol import Measurement, Row, Run, Table
+from harness.records import Journal, check_writable, merge_results, result_rows
+from harness.report import text_table
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, as all others here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UserError(f"{message}; --help lists the options")
+
+
+def parser(table: Table) -> Parser:
+    """The options of one table."""
+    rows = "\n".join(f"  {r.name}{'' if r.default else '   (on request)'}" for r in table.rows)
+    options = Parser(
+        prog=table.command,
+        description=table.title,
+        epilog=f"rows:\n{rows}\n\nconstants (--set name=value):\n{describe(table.config)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_argument("--smoke", action="store_true", help="tiny synthetic data, seconds")
+    options.add_argument("--rows", help='names, separated by ";" or ","; "all" for all')
+    options.add_argument("--seeds", type=int, default=None, help="how many chips (default 5)")
+    options.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
+    options.add_argument("--results", default=None, help="results folder (default: results/)")
+    options.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="constants"
+    )
+    return options
+
+
+@exits_cleanly
+def main(table: Table, argv: list[str] | None = None) -> int:
+    """Measure the rows asked for, write the results, print the table."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = parser(table).parse_args(argv)
+    config = checked(smoke_config(table.config) if options.smoke else table.config())
+    config = with_settings(config, options.set)
+    rows = chosen_rows(table, options.rows)
+    folder = Path(options.results or ("results/smoke" if options.smoke else "results"))
+    check_writable(folder)
+    count = (1 if options.smoke else 5) if options.seeds is None else options.seeds
+    if count < 1:
+        raise UserError(f"--seeds {count}: a table needs 1 chip or more")
+    device = chosen_device(options.device)
+    root = data_root(options.data)
+    run = Run(config, list(range(count)), device, root, folder, smoke=options.smoke)
+    run.data = table.load(run)
+    _announce(table, run, rows)
+    started = time.perf_counter()
+    results = _measure(table, run, rows)
+    print("\n" + text_table(results["rows"]))
+    for path in table.figures(run, results["rows"]):
+        print(f"figure   {path}")
+    print(f"results  {folder / table.name}.json")
+    print(f"took     {time.perf_counter() - started:.0f} s")
+    if table.next_step:
+        print(f"next     {table.next_step}")
+    return 0
+
+
+def chosen_rows(table: Table, names: str | None) -> list[Row]:
+    """The rows that `--rows` names; the default ones when it is None.
+
+    Names may hold commas, so a list is split at ";" or, failing that, at the commas that
+    separate known names.
+    """
+    if names is None:
+        return [row for row in table.rows if row.default]
+    known = {row.name: row for row in table.rows}
+    if names.strip() == "all":
+        return list(table.rows)
+    chosen, rest = [], [part.strip() for part in names.replace(";", ",").split(",")]
+    while rest:
+        for length in range(len(rest), 0, -1):
+            name = ", ".join(rest[:length])
+            if name in known:
+                break
+        else:
+            near = difflib.get_close_matches(rest[0], known, 1, 0.3)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UserError(f"--rows: no row {rest[0]!r}{hint} Rows: {'; '.join(known)}")
+        chosen.append(known[name])
+        rest = rest[length:]
+    return [row for row in table.rows if row in chosen]
+
+
+def chosen_device(name: str) -> str:
+    """The device to compute on, cpu or cuda.
+
+    Raises:
+        UserError: cuda was asked for and torch sees none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def _announce(table: Table, run: Run, rows: list[Row]) -> None:
+    record = run.data.record
+    print(f"{table.title}\ndata     {record.name} ({record.kind}), ", end="")
+    print(f"{record.train:,} to train, {record.test:,} to test")
+    if record.kind != "real":
+        print(f"         {record.kind} data: none of these figures reproduces the paper's")
+    print(f"chips    {len(run.seeds)}, on {run.device}\nrows     {'; '.join(r.name for r in rows)}")
+
+
+def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
+    journal = Journal(run.results / f"{table.name}.partial.jsonl", run)
+    if len(journal):
+        print(f"resumed  {len(journal)} measurements of an interrupted run are kept")
+    done: dict[str, list[Measurement]] = {row.name: [] for row in rows}
+    results: dict = {}
+    for seed in run.seeds:
+        for row in rows:
+            if row.chips is not None and seed >= row.chips:
+                continue
+            measurement = journal.get(row.name, seed)
+            if measurement is None:
+                measurement = row.measure(run, seed)
+                journal.add(row.name, seed, measurement)
+            done[row.name].append(measurement)
+            _say(row, seed, done[row.name])
+    finished = [record for row in rows for record in result_rows(row, done[row.name], run)]
+    results = merge_results(run.results / f"{table.name}.json", run, table, finished)
+    journal.remove()
+    return results
+
+
+def _say(row: Row, seed: int, done: list[Measurement]) -> None:
+    for metric in row.metrics:
+        values = [m.values[metric.key] for m in done]
+        mean = sum(values) / len(values)
+        line = f"chip {seed}   {row.name:<32} {metric.key} {values[-1]:6.2f} {metric.unit}"
+        print(line + (f"   mean {mean:6.2f}" if len(values) > 1 else ""), flush=True)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,167 @@
+"""How a table is measured: chips, splits, and who may see the test set.
+
+Whatever is chosen (penalty, epoch, constants) is chosen on a validation split of the training
+data. A row's function returns test figures only, and gets them once, after its choices. The
+papers' own way, the best epoch on the test set, exists only as metrics of protocol "paper".
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.errors import UserError
+
+SPLIT_SEED = 2025  # of every validation split
+
+
+class DataRecord(NamedTuple):
+    """What results say of their data; `kind` is one of `harness.datasets.KINDS`."""
+
+    name: str
+    kind: str
+    train: int
+    test: int
+    sha256: str
+
+
+class Metric(NamedTuple):
+    """One figure of a row. `paper` is the published one, None where there is none."""
+
+    name: str = "accuracy"
+    unit: str = "%"
+    paper: float | None = None
+    paper_source: str | None = None
+    protocol: str = "validation"
+
+    @property
+    def key(self) -> str:
+        """Its name, with the protocol where that is not "validation"."""
+        return self.name if self.protocol == "validation" else f"{self.name} ({self.protocol})"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one chip gave in one row.
+
+    Attributes:
+        values: by `Metric.key`.
+        fixed_weights: random weights that are never trained.
+        trained_weights: trained weights; biases are not counted, as in the papers.
+        train_seconds: fitting the readout or training.
+        encode_seconds: frozen features, this chip's share.
+        details: small arrays as lists, for figures; summed over chips.
+        note: what a reader of the row has to know.
+    """
+
+    values: dict[str, float]
+    fixed_weights: int = 0
+    trained_weights: int = 0
+    train_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: how one chip (seed) is measured, and against what.
+
+    Attributes:
+        name: as the paper, or the issue tracker, calls it.
+        measure: (run, seed) -> measurement.
+        metrics: the figures it gives.
+        default: whether it runs unless `--rows` says otherwise.
+        chips: at most so many of the seeds; None for all. Rows without a chip take 1.
+    """
+
+    name: str
+    measure: Callable[["Run", int], Measurement]
+    metrics: tuple[Metric, ...] = (Metric(),)
+    default: bool = True
+    chips: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything the command line needs to know of one table.
+
+    Attributes:
+        name: of `results/<name>.json`.
+        title: for people.
+        command: the script that runs it.
+        config: the dataclass of its constants.
+        rows: in the order of the table.
+        load: run -> data set; it has a `record: DataRecord`.
+        figures: (run, result rows) -> paths of the figures drawn.
+        next_step: what to try next, one line.
+    """
+
+    name: str
+    title: str
+    command: str
+    config: type
+    rows: tuple[Row, ...]
+    load: Callable[["Run"], Any]
+    figures: Callable[["Run", list[dict]], list[Path]]
+    next_step: str = ""
+
+
+class Run:
+    """One run of a table: configuration, data, and what its rows share.
+
+    Attributes:
+        config: the table's constants.
+        seeds: which chips.
+        device: "cpu" or "cuda".
+        data_root: folder of the data sets.
+        smoke: whether to use tiny synthetic data.
+        results: folder of results and figures.
+        data: the loaded data set.
+    """
+
+    def __init__(
+        self,
+        config: Any,  # noqa: ANN401
+        seeds: list[int],
+        device: str,
+        data_root: Path,
+        results: Path,
+        *,
+        smoke: bool = False,
+    ) -> None:
+        self.config = config
+        self.seeds = seeds
+        self.device = device
+        self.data_root = data_root
+        self.results = results
+        self.smoke = smoke
+        self.data: Any = None
+        self._shared: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """`make()`, made at the first call for `key` and shared from then on."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
+    def forget(self, key: Hashable) -> None:
+        """Free what `once` keeps under `key`."""
+        self._shared.pop(key, None)
+
+
+def split(count: int, fraction: float, seed: int = SPLIT_SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of the training part and of the validation part, both ascending.
+
+    Args:
+        count: rows of the training set.
+        fraction: of them for validation; at least one row goes to each part.
+        seed: of the split.
+    """
+    held = round(count * fraction)
+    if not 0 < held < count:
+        raise UserError(f"{count} training rows cannot give a validation part of {fraction:g}")
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])

@@ -1,0 +1,233 @@
+"""Results on disk: `results/<table>.json`, and the journal of a run under way."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.errors import UserError
+from harness.parallel import cores
+from harness.protocol import Measurement, Row, Run, Table
+
+PACKAGES = ("rram", "harness", "deplm", "lsm")
+SOURCE = Path(__file__).resolve().parent.parent
+
+
+def check_writable(folder: Path) -> None:
+    """Make the results folder and try a file in it, before any work.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise UserError(
+            f"results folder {folder} cannot be written ({error.strerror}): "
+            "free some space, or give another one with --results"
+        ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        UserError: the disk is full or the folder is not writable.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): free some space and run again; "
+            "finished chips are kept"
+        ) from error
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Cores, threads, versions and device of this run; nothing that names the machine."""
+    return {
+        "cores": cores(),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+    }
+
+
+def commit() -> str:
+    """Short hash of the checkout, with "+" when its code was changed, or "unknown"."""
+    try:
+        run = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--", *PACKAGES)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return run + ("+" if changed else "")
+
+
+def git(*arguments: str) -> str:
+    """Output of a git command in the source folder."""
+    command = ["git", "-C", str(SOURCE), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Journal:
+    """Finished chips of a run under way: what a rerun need not measure again.
+
+    A line counts only when configuration, data and code are those of today; a run that ends
+    removes its journal, so that a second run measures afresh.
+    """
+
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path = path
+        self.fingerprint = _fingerprint(run)
+        self._done: dict[tuple[str, int], Measurement] = {}
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for line in lines:
+            entry = _entry(line)
+            if entry.get("fingerprint") == self.fingerprint:
+                key = (entry["row"], entry["seed"])
+                self._done[key] = Measurement(**entry["measurement"])
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    def get(self, row: str, seed: int) -> Measurement | None:
+        """The measurement, if it is finished."""
+        return self._done.get((row, seed))
+
+    def add(self, row: str, seed: int, measurement: Measurement) -> None:
+        """Keep a finished measurement on disk."""
+        entry = {"row": row, "seed": seed, "fingerprint": self.fingerprint}
+        entry["measurement"] = dataclasses.asdict(measurement)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror})") from error
+        self._done[row, seed] = measurement
+
+    def remove(self) -> None:
+        """The run ended: its results are written."""
+        self.path.unlink(missing_ok=True)
+
+
+def result_rows(row: Row, measurements: list[Measurement], run: Run) -> list[dict[str, Any]]:
+    """The records of one row, one a metric (keys: see the README, "Results")."""
+    shared = {
+        "fixed_weights": measurements[0].fixed_weights,
+        "trained_weights": measurements[0].trained_weights,
+        "train_seconds": round(float(np.mean([m.train_seconds for m in measurements])), 2),
+        "encode_seconds": round(float(np.mean([m.encode_seconds for m in measurements])), 2),
+        "seeds": run.seeds[: len(measurements)],
+        "note": measurements[0].note,
+        "created": now(),
+        "commit": commit(),
+        "machine": machine(run.device),
+        "config": dataclasses.asdict(run.config),
+        "data": run.data.record._asdict(),
+    }
+    details = _summed([m.details for m in measurements])
+    records = []
+    for metric in row.metrics:
+        values = [m.values[metric.key] for m in measurements]
+        named = {"row": row.name, "metric": metric.name, "unit": metric.unit}
+        named |= {"paper": metric.paper, "paper_source": metric.paper_source}
+        figures = {"values": values, "mean": float(np.mean(values)), "std": _deviation(values)}
+        records.append(named | figures | {"protocol": metric.protocol} | shared)
+    records[0]["details"] = details
+    return records
+
+
+def merge_results(path: Path, run: Run, table: Table, records: list[dict]) -> dict[str, Any]:
+    """Write `results/<table>.json`: rows that ran replace theirs, the others stay."""
+    old = read_results(path)["rows"] if path.exists() else []
+    ran = {record["row"] for record in records}
+    order = [row.name for row in table.rows]
+    rows = [r for r in old if r["row"] not in ran and r["row"] in order] + records
+    results = {
+        "table": table.name,
+        "title": table.title,
+        "command": table.command,
+        "created": now(),
+        "commit": commit(),
+        "machine": machine(run.device),
+        "data": run.data.record._asdict(),
+        "config": dataclasses.asdict(run.config),
+        "rows": sorted(rows, key=lambda record: order.index(record["row"])),
+    }
+    write_atomically(path, json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The content of a results file.
+
+    Raises:
+        UserError: it is no results file.
+    """
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        results["rows"][:0]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is no results file ({error}): move it away") from error
+    return results
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _fingerprint(run: Run) -> str:
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for file in sorted((SOURCE / package).rglob("*.py")):
+            digest.update(file.read_bytes())
+    setting = (dataclasses.asdict(run.config), run.device, run.smoke, run.data.record.sha256)
+    digest.update(json.dumps(setting, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError:  # a line that a kill cut short
+        return {}
+
+
+def _deviation(values: list[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _summed(details: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    total: dict[str, Any] = {}
+    for one in details:
+        for key, value in one.items():
+            total[key] = (np.asarray(total[key]) + np.asarray(value)) if key in total else value
+    return {key: np.asarray(value).tolist() for key, value in total.items()}
