@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from lsm.encode import Reads, encode
+from lsm.reservoir import ReservoirSpec, from_chip, from_weights, gaussian
+from lsm.spikes import SpikeTrains
+from rram import LSM_40NM, Chip
+from rram.crossbar import Reading
+from tests.oracles import reservoir as oracle
+
+SPECS = [
+    ReservoirSpec(7, 5, 0.9, 5.0, 0.3, 11),
+    ReservoirSpec(40, 200, 0.97, 5.0, 0.12, 23),
+    ReservoirSpec(20, 700, 0.95, 0.1, 0.003, 9),  # several blocks of neurons
+]
+
+
+def random_trains(spec, samples=30, density=0.1, seed=0):
+    x = np.random.default_rng(seed).random((spec.steps, samples, spec.inputs)) < density
+    return SpikeTrains.from_dense(x)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_spikes_equal_the_oracle_to_the_bit(spec, dtype, compiled):
+    trains, reservoir = random_trains(spec), gaussian(spec, 1)
+    w = reservoir.weights.astype(dtype)
+    s, u = oracle.spikes(
+        trains.dense(), w[: spec.inputs], w[spec.inputs :], dtype(spec.decay), dtype(spec.threshold)
+    )
+    assert 0.005 < s.mean() < 0.6
+    reads = Reads(windows=3, traces=(0.8, 1.0), membranes=2)
+    got = encode(trains, reservoir, reads, dtype=dtype, compiled=compiled)
+    window = np.arange(spec.steps) * 3 // spec.steps
+    t = np.arange(spec.steps)
+    expected = [s[window == k].sum(0) / np.float32((window == k).sum()) for k in range(3)]
+    expected += [np.tensordot(g ** (spec.steps - 1 - t), s, 1) for g in (0.8, 1.0)]
+    expected += [(u * (1 - s))[stop - 1] for stop in (spec.steps // 2, spec.steps)]
+    n = spec.neurons
+    assert np.array_equal(got[:, : 3 * n], np.hstack(expected[:3]).astype(np.float32))
+    np.testing.assert_allclose(got[:, 3 * n : 5 * n], np.hstack(expected[3:5]), atol=1e-5)
+    assert np.array_equal(got[:, 5 * n :], np.hstack(expected[5:]).astype(np.float32))
+
+
+@pytest.mark.parametrize("noise_per", ["product", "batch"])
+def test_noisy_reads_are_equal_in_both_paths(noise_per):
+    spec = SPECS[1]
+    trains = random_trains(spec)
+    chip = Chip(LSM_40NM, 3, sparsity=0.0)
+    noisy = from_chip(spec, chip, Reading(read_noise=0.02, noise_per=noise_per))
+    a = encode(trains, noisy, batch=12, seed=5)
+    assert np.array_equal(a, encode(trains, noisy, batch=12, seed=5, compiled=False))
+    assert not np.array_equal(a, encode(trains, noisy, batch=12, seed=6))
+    assert not np.array_equal(a, encode(trains, from_chip(spec, chip)))
+
+
+def test_noise_per_product_has_the_stated_spread():
+    # One input spike, no recurrence to speak of: the membrane is the noisy weight itself.
+    spec = ReservoirSpec(1, 2000, 0.5, 1e6, 1.0, 1)
+    chip = Chip(LSM_40NM, 0, sparsity=0.0)
+    trains = SpikeTrains.from_dense(np.ones((1, 50, 1)))
+    reads = Reads(membranes=1)
+    clean, noisy = (
+        encode(trains, from_chip(spec, chip, Reading(n)), reads)[:, 2000:] for n in (0.0, 0.02)
+    )
+    pair = chip.conductances("input", (1, 2000))
+    expected = 0.02 * (pair.plus.square() + pair.minus.square()).sqrt().numpy()
+    ratio = (noisy - clean) / expected
+    assert abs(ratio.mean()) < 0.02
+    assert abs(ratio.std() - 1) < 0.02
+
+
+def test_threads_and_chunks_change_nothing():
+    spec = SPECS[1]
+    trains = random_trains(spec, samples=600)
+    one = encode(trains, gaussian(spec, 0), threads=1)
+    assert np.array_equal(one, encode(trains, gaussian(spec, 0), threads=3))
+    assert np.array_equal(one[300:310], encode(trains.take(slice(300, 310)), gaussian(spec, 0)))
+
+
+def test_silence_and_no_samples():
+    spec = SPECS[0]
+    silent = SpikeTrains.from_dense(np.zeros((spec.steps, 2, spec.inputs)))
+    assert not encode(silent, gaussian(spec, 0)).any()
+    assert encode(silent.take(slice(0)), gaussian(spec, 0)).shape == (0, spec.neurons)
+
+
+def test_everything_firing_does_not_overflow():
+    spec = ReservoirSpec(300, 300, 1.0, 0.0, 1.0, 4)
+    ones = np.full((300, 300), 7.0)
+    reservoir = from_weights(spec, ones, ones)
+    trains = SpikeTrains.from_dense(np.ones((4, 2, 300)))
+    out = encode(trains, reservoir, Reads(membranes=4))
+    assert (out[:, :300] == 1).all()
+
+
+def test_chip_weights_are_differential_pairs_times_const():
+    spec = SPECS[1]
+    chip = Chip(LSM_40NM, 7, sparsity=0.0)
+    weights = from_chip(spec, chip).weights
+    pair = chip.weights("recurrent", (200, 200)).numpy() * spec.const
+    np.testing.assert_allclose(weights[spec.inputs :], pair, atol=pair.std() / 500)
+    assert abs(weights.std() / spec.const - 6.64) < 0.1
+    assert chip.cells == 2 * spec.weights
+    sparse = from_chip(spec, Chip(seed=1), match_std=True).weights
+    assert abs(sparse.std() / spec.const - 6.67) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: encode(random_trains(SPECS[1]), gaussian(s, 0)), "40 channels"),
+        (lambda s: encode(random_trains(s), gaussian(s, 0), Reads(windows=0)), "windows"),
+        (lambda s: encode(random_trains(s), gaussian(s, 0), Reads(traces=(1.5,))), "decays"),
+        (lambda s: from_weights(s, np.ones((5, 5)), np.ones((5, 5))), r"\(7, 5\)"),
+        (lambda s: from_weights(s, np.full((7, 5), np.nan), np.ones((5, 5))), "finite"),
+        (lambda s: from_chip(s, Chip(), Reading(input_bits=6)), "input_bits"),
+        (lambda s: from_chip(s, Chip(sparsity=1.0)), "no cell broke"),
+        (lambda _: ReservoirSpec(1, 1, 1.5, 0, 1, 1), "decay"),
+    ],
+)
+def test_what_does_not_fit_is_said(change, message):
+    with pytest.raises(UserError, match=message):
+        change(SPECS[0])
