@@ -1,0 +1,295 @@
+"""DVS128 Gesture: people's gestures before an event camera (Amir et al. 2017).
+
+On disk: one AEDAT 3.1 file a person and lighting (`user01_led.aedat`), beside it
+`user01_led_labels.csv` (class, startTime_usec, endTime_usec; classes 1 to 11), and the lists
+`trials_to_train.txt` and `trials_to_test.txt` with one recording a line. Class 11 ("other") is
+dropped, as in paper 1. Without the real set, `gesture_stand_in` writes one in the same files.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from deplm.data.aedat import HEIGHT, WIDTH, read_aedat
+from deplm.data.cache import cached_arrays, key_of, manifest_sha256
+from deplm.data.gesture_windows import (
+    Windows,
+    WindowSettings,
+    cut,
+    empty_windows,
+    fill_row,
+    window_begins,
+)
+from harness.datasets import DatasetInfo, kind_of
+from harness.errors import UserError
+from harness.events import Events, read_events_5byte
+
+INFO = DatasetInfo(
+    name="DVS128 Gesture",
+    folder="dvs_gesture",
+    files=("trials_to_train.txt", "trials_to_test.txt", "*.aedat"),
+    licence="CC BY 4.0",
+    source="IBM Research: A. Amir et al., CVPR 2017, research.ibm.com/interactive/dvsgesture",
+    how_to_get="get DvsGesture.tar.gz from IBM (by hand, 3 GB), put its files into that folder",
+    stand_in="synthetic",
+)
+CLASSES = (
+    "hand clapping",
+    "right hand wave",
+    "left hand wave",
+    "right arm clockwise",
+    "right arm counter-clockwise",
+    "left arm clockwise",
+    "left arm counter-clockwise",
+    "arm roll",
+    "air drums",
+    "air guitar",
+)
+DROPPED_CLASS = 11
+LISTS = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
+SLACK_US = 1_000_000  # a still person makes no events, so a trial may begin or end unseen
+FORMAT = 1  # of the cache
+
+
+@dataclass(frozen=True)
+class DvsGesture:
+    """The whole set, cut into windows.
+
+    Attributes:
+        name: of the data set.
+        kind: "real" or "synthetic".
+        sha256: of names, sizes and both ends of every source file (`manifest_sha256`).
+        train: windows of the recordings of `trials_to_train.txt`.
+        test: those of `trials_to_test.txt`.
+        settings: how they were cut.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+    train: Windows
+    test: Windows
+    settings: WindowSettings
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One person doing one gesture: class 1..11, begin and end in us of the recording's clock."""
+
+    gesture: int
+    start_us: int
+    end_us: int
+
+
+def load(
+    root: str | Path,
+    *,
+    settings: WindowSettings | None = None,
+    tiny: bool = False,
+    cache: str | Path | None = None,
+) -> DvsGesture:
+    """The real set below `root`, else its stand-in, written there on first use.
+
+    Args:
+        root: the data root.
+        settings: how to cut; the paper's way by default.
+        tiny: a stand-in of seconds, even where the real set is there; for `--smoke`.
+        cache: folder that keeps the cut windows between runs; `root/cache` by default.
+
+    Raises:
+        UserError: a file of the set is missing or damaged; the message says which and how.
+    """
+    root, settings = Path(root), settings or WindowSettings()
+    folder = None if tiny else INFO.found(root)
+    if folder is None:
+        from deplm.data.gesture_stand_in import ensure_stand_in
+
+        folder = ensure_stand_in(INFO.stand_in_folder(root), tiny=tiny)
+    return load_folder(folder, Path(cache) if cache else root / "cache", settings)
+
+
+def load_folder(folder: Path, cache: Path, settings: WindowSettings) -> DvsGesture:
+    """The set whose official files lie in `folder`; windows are kept below `cache`."""
+    lists = {split: recordings(folder, split) for split in LISTS}
+    both = set(lists["train"]) & set(lists["test"])
+    if both:
+        name = sorted(both)[0].name
+        raise UserError(f"{folder}: {name} is in both trial lists; test data must be kept apart")
+    sources = [p for paths in lists.values() for a in paths for p in (a, labels_path(a))]
+    sources += [folder / name for name in LISTS.values()]
+    digest = manifest_sha256(folder, sources)
+    splits = {}
+    for split, paths in lists.items():
+        key = key_of(digest, {"split": split, "format": FORMAT, **asdict(settings)})
+        arrays = cached_arrays(
+            cache / f"dvs-gesture-{split}-{key}", lambda paths=paths: _cut_all(paths, settings)
+        )
+        splits[split] = Windows(**arrays)
+    return DvsGesture(INFO.name, kind_of(folder), digest, settings=settings, **splits)
+
+
+def recordings(folder: Path, split: str) -> list[Path]:
+    """The recordings that a trial list names, each with its label file, in the list's order.
+
+    Raises:
+        UserError: no list, an empty one, or one that names missing files.
+    """
+    path = folder / LISTS[split]
+    names = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    if not names:
+        raise UserError(f"{path}: names no recording; get the file again")
+    paths = [folder / name for name in dict.fromkeys(names)]
+    missing = [p.name for a in paths for p in (a, labels_path(a)) if not p.is_file()]
+    if missing:
+        raise UserError(
+            f"{path}: {len(missing)} files it needs are not in {folder}, first"
+            f" {', '.join(missing[:3])}; unpack the whole archive there"
+        )
+    return paths
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); get it again") from error
+
+
+def labels_path(recording: Path) -> Path:
+    """The label file that belongs to a recording."""
+    return recording.with_name(f"{recording.stem}_labels.csv")
+
+
+def read_labels(path: Path) -> list[Trial]:
+    """Trials of a `*_labels.csv`, in the order of the file.
+
+    Raises:
+        UserError: other columns, not a number, an unknown class, an end before its begin.
+    """
+    trials = []
+    for row in csv.DictReader(_text(path).splitlines()):
+        try:
+            trial = Trial(*(int(row[n]) for n in ("class", "startTime_usec", "endTime_usec")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: {row} is not 'class,startTime_usec,endTime_usec' in whole numbers"
+            ) from error
+        if not 1 <= trial.gesture <= DROPPED_CLASS or trial.end_us <= trial.start_us:
+            raise UserError(
+                f"{path}: class {trial.gesture} from {trial.start_us} to {trial.end_us} us:"
+                f" a class is 1 to {DROPPED_CLASS} and ends after it begins"
+            )
+        trials.append(trial)
+    if not trials:
+        raise UserError(f"{path}: names no trial; get the file again")
+    return trials
+
+
+def subject_of(recording: Path) -> int:
+    """Number of the person, from the official file name."""
+    match = re.match(r"user(\d+)", recording.name)
+    if not match:
+        raise UserError(f"{recording}: no person's number in its name; expected user01_led.aedat")
+    return int(match[1])
+
+
+def read_trials(recording: Path) -> tuple[list[Trial], Iterator[Events]]:
+    """Labels of a recording, and its events streamed; at their end the labels are checked.
+
+    Raises:
+        UserError: damaged files, or a trial more than `SLACK_US` outside the recording.
+    """
+    path = labels_path(recording)
+    trials = read_labels(path)
+
+    def checked() -> Iterator[Events]:
+        first = last = None
+        for piece in read_aedat(recording):
+            first = piece.t_us[0] if first is None else first
+            last = piece.t_us[-1]
+            yield piece
+        if first is None:
+            raise UserError(f"{recording}: holds no event; get it again")
+        for trial in trials:
+            if trial.start_us < first - SLACK_US or trial.end_us > last + SLACK_US:
+                raise UserError(
+                    f"{path}: class {trial.gesture} from {trial.start_us} to {trial.end_us} us lies"
+                    f" outside the recording ({first} to {last} us); is it another one's?"
+                )
+
+    return trials, checked()
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Windows to cut from one recording, in order of their begin, all (n,)."""
+
+    begins: np.ndarray
+    labels: np.ndarray
+    trials: np.ndarray
+
+
+def _windows_of(trials: list[Trial], first_trial: int, settings: WindowSettings) -> _Wanted:
+    rows = [
+        (begin, trial.gesture - 1, first_trial + i)
+        for i, trial in enumerate(trials)
+        if trial.gesture != DROPPED_CLASS
+        for begin in window_begins(trial.start_us, trial.end_us, settings)
+    ]
+    return _Wanted(*np.array(sorted(rows), np.int64).reshape(-1, 3).T)
+
+
+def _cut_all(paths: list[Path], settings: WindowSettings) -> dict[str, np.ndarray]:
+    read = [read_trials(path) for path in paths]  # labels now, events one recording at a time
+    firsts = np.cumsum([0] + [len(trials) for trials, _ in read])
+    wanted = [
+        _windows_of(trials, first, settings)
+        for (trials, _), first in zip(read, firsts, strict=False)
+    ]
+    windows = empty_windows(sum(len(w.begins) for w in wanted), settings)
+    row = 0
+    progress = tqdm(paths, desc="reading gesture recordings", disable=None)
+    for path, (_, pieces), want in zip(progress, read, wanted, strict=True):
+        subject = subject_of(path)
+        for i, events in cut(pieces, want.begins, settings):
+            if events.count:
+                ids = (want.labels[i], want.trials[i], subject)
+                row = fill_row(windows, row, events, settings, ids)
+    if not row:
+        raise UserError(f"{paths[0].parent}: no window of {settings.length_us} us in any trial")
+    return {f.name: getattr(windows, f.name)[:row] for f in fields(windows)}
+
+
+def load_clips(folder: str | Path, settings: WindowSettings | None = None) -> Windows:
+    """Windows of single clips in the 5-byte layout, clip `i.bs2` showing class i.
+
+    Args:
+        folder: holds `1.bs2` and so on; each clip is a trial and a subject of its own.
+        settings: how to cut.
+
+    Raises:
+        UserError: no clip there, a name that is no class, or a damaged clip.
+    """
+    settings = settings or WindowSettings()
+    paths = sorted(Path(folder).glob("*.bs2"))
+    clips = [(_class_of(p), read_events_5byte(p, WIDTH, HEIGHT, sorted_times=True)) for p in paths]
+    begins = [window_begins(int(c.t_us[0]), int(c.t_us[-1]), settings) for _, c in clips]
+    windows, row = empty_windows(sum(map(len, begins)), settings), 0
+    for number, (label, clip) in enumerate(clips):
+        for _, events in cut([clip], begins[number], settings):
+            if events.count:
+                row = fill_row(windows, row, events, settings, (label, number, number))
+    if not row:
+        raise UserError(f"{folder}: no clip (*.bs2) of at least {settings.length_us} us there")
+    return windows.at(np.arange(row))
+
+
+def _class_of(clip: Path) -> int:
+    if clip.stem not in map(str, range(1, len(CLASSES) + 1)):
+        raise UserError(f"{clip}: a clip is named by its class, 1.bs2 to {len(CLASSES)}.bs2")
+    return int(clip.stem) - 1
