@@ -90,61 +90,48 @@ def _add(vectors, table, stride, active, count, out):
         add_rows(8, table, stride, active, count, out)
 
 
-@njit(cache=True, nogil=True)
-def _gather_inputs(rows, channels, first, steps, t, active, counts, zero):
-    # Appends the input channels of step t to the neurons that fired, padded for `add_rows`.
-    for g in range(len(counts)):
-        row = (first + g) * steps + t
-        n = counts[g]
-        for k in range(rows[row], rows[row + 1]):
-            active[g, n] = channels[k]
-            n += 1
-        while n % ROWS_AT_ONCE:
-            active[g, n] = zero
-            n += 1
-        counts[g] = n
+# Below, indices instead of slices: a slice in an inner loop costs more than a row of weights.
 
 
 @njit(cache=True, nogil=True)
-def _record(work, sample, neuron, window, weights):
-    work.counts[sample, window, neuron] += 1
-    for k in range(len(weights)):
-        work.traces[sample, k, neuron] += weights[k]
+def _gather_inputs(rows, channels, row, active, g, n, zero):  # noqa: ANN001, ANN202
+    # Appends the input channels of a step to the neurons that fired, padded for `add_rows`.
+    for k in range(rows[row], rows[row + 1]):
+        active[g, n] = channels[k]
+        n += 1
+    while n % ROWS_AT_ONCE:
+        active[g, n] = zero
+        n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _fire(u, sums, unit, decay, threshold, base, fired, n):
-    # One block of one sample: who fires is appended to `fired`; returns their number.
+def _fire(membranes, itemsize, sums, width, unit, decay, threshold, base, fired, g, n):  # noqa: ANN001, ANN202
+    # One block of one sample: who fires is appended to fired[g]; returns their number.
     one = np.uint32(1)
-    for start in range(0, len(sums), LANES):
-        bits = lif_lanes(
-            u.ctypes.data + start * u.itemsize,
-            sums.ctypes.data + start * 4,
-            unit,
-            decay,
-            threshold,
-        )
+    for start in range(0, width, LANES):
+        bits = lif_lanes(membranes + start * itemsize, sums + start * 4, unit, decay, threshold)
         while bits != 0:
-            fired[n] = base + start + lowest_bit(bits)
+            fired[g, n] = base + start + lowest_bit(bits)
             n += 1
             bits &= bits - one
     return n
 
 
 @njit(cache=True, nogil=True)
-def _fire_noisy(u, drive, decay, threshold, base, fired, n):
+def _fire_noisy(u, start, drive, decay, threshold, base, fired, g, n):  # noqa: ANN001, ANN202
     for j in range(len(drive)):
-        new = decay * u[j] + drive[j]
-        u[j] = new
+        new = decay * u[g, start + j] + drive[j]
+        u[g, start + j] = new
         if new > threshold:
-            u[j] = 0
-            fired[n] = base + j
+            u[g, start + j] = 0
+            fired[g, n] = base + j
             n += 1
     return n
 
 
 @njit(cache=True, nogil=True)
-def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
+def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):  # noqa: ANN001, ANN202
     # drive = sum + sqrt(variance) * z, with z from a counter: sample, step and neuron fix it.
     # The integers go through the floating arrays so that no product is rounded in float64.
     for j in range(len(sums)):
@@ -156,7 +143,7 @@ def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
 
 
 @njit(cache=True, nogil=True)
-def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):
+def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):  # noqa: ANN001, ANN201
     """Run samples `span` = (first, last) through the reservoir, filling `work`.
 
     Args:
@@ -174,52 +161,105 @@ def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):
     steps, neurons = trains[2], work.counts.shape[2]
     blocks, _, width = tables[0].shape
     u = np.zeros((group, blocks * width), work.membranes.dtype)
-    active = np.zeros((2, group, tables[0].shape[1] + ROWS_AT_ONCE), np.uint32)
-    counts = np.zeros((2, group), np.int64)
+    active = np.zeros((group, tables[0].shape[1] + ROWS_AT_ONCE), np.uint32)
+    fired = np.zeros_like(active)
+    counts = np.zeros(group, np.int64)
+    scratch = (
+        np.empty(width, np.int32),
+        np.empty(width, np.int32),
+        np.empty(width, u.dtype),
+        np.empty(width, u.dtype),
+        np.empty(group, np.int64),
+    )
     for first in range(span[0], span[1], group):
         size = min(group, span[1] - first)
         u[:] = 0
         counts[:] = 0
         for t in range(steps):
-            now, then = active[t % 2], active[(t + 1) % 2]
-            n_now, n_then = counts[t % 2, :size], counts[(t + 1) % 2, :size]
             _step(
-                trains, tables, unit, decay, threshold, noise, u, now, n_now, then, n_then, first, t
+                trains,
+                tables,
+                unit,
+                decay,
+                threshold,
+                noise,
+                u,
+                active,
+                fired,
+                counts,
+                scratch,
+                first,
+                size,
+                t,
             )
-            for g in range(size):
-                for k in range(n_then[g]):
-                    neuron = then[g, k] - np.uint32(trains[3])
-                    _record(work, first + g - span[0], neuron, plan[0][t], plan[1][t])
-                if plan[2][t] >= 0:
+            _record(fired, counts, size, first - span[0], t, trains[3], plan, work)
+            if plan[2][t] >= 0:
+                for g in range(size):
                     work.membranes[first + g - span[0], plan[2][t]] = u[g, :neurons]
+            active, fired = fired, active
 
 
 @njit(cache=True, nogil=True)
-def _step(trains, tables, unit, decay, threshold, noise, u, now, n_now, then, n_then, first, t):
-    # One step of a group: `now` lists the neurons that fired last; fills `then`.
+def _record(fired, counts, size, offset, t, inputs, plan, work):  # noqa: ANN001, ANN202
+    windows, weights, _ = plan
+    seen, traces = work.counts, work.traces
+    window, kinds = windows[t], weights.shape[1]
+    for g in range(size):
+        for k in range(counts[g]):
+            neuron = np.int64(fired[g, k]) - inputs
+            seen[offset + g, window, neuron] += 1
+            for i in range(kinds):
+                traces[offset + g, i, neuron] += weights[t, i]
+
+
+@njit(cache=True, nogil=True)
+def _step(
+    trains, tables, unit, decay, threshold, noise, u, active, fired, counts, scratch, first, size, t
+):  # noqa: ANN001, ANN202
+    # One step of a group: `active` lists the counts[g] neurons that fired last; fills `fired`.
     rows, channels, steps, inputs = trains
     weights, variances = tables
-    blocks, zero_row, width = weights.shape[0], weights.shape[1] - 1, weights.shape[2]
-    vectors = width // LANES
+    blocks, rows_each, width = weights.shape
+    vectors, stride = width // LANES, width * 2
     scale, key, quantiles = noise
-    sums, squares = np.empty(width, np.int32), np.empty(width, np.int32)
-    drive, spread = np.empty(width, u.dtype), np.empty(width, u.dtype)
-    _gather_inputs(rows, channels, first, steps, t, now, n_now, zero_row)
-    n_then[:] = 0
+    sums, squares, drive, spread, lengths = scratch
+    for g in range(size):
+        row = (first + g) * steps + t
+        lengths[g] = _gather_inputs(rows, channels, row, active, g, counts[g], rows_each - 1)
+        counts[g] = 0
+    sums_at, squares_at = sums.ctypes.data, squares.ctypes.data
     for b in range(blocks):
         base = b * width
-        for g in range(len(n_now)):
-            part = u[g, base : base + width]
-            at, n = now[g].ctypes.data, n_now[g]
-            _add(vectors, weights[b].ctypes.data, width * 2, at, n, sums.ctypes.data)
+        for g in range(size):
+            at = active.ctypes.data + g * active.shape[1] * 4
+            _add(
+                vectors,
+                weights.ctypes.data + b * rows_each * stride,
+                stride,
+                at,
+                lengths[g],
+                sums_at,
+            )
             if scale == 0:
-                n_then[g] = _fire(
-                    part, sums, unit, decay, threshold, inputs + base, then[g], n_then[g]
+                membranes = u.ctypes.data + (g * u.shape[1] + base) * u.itemsize
+                counts[g] = _fire(
+                    membranes,
+                    u.itemsize,
+                    sums_at,
+                    width,
+                    unit,
+                    decay,
+                    threshold,
+                    inputs + base,
+                    fired,
+                    g,
+                    counts[g],
                 )
                 continue
-            _add(vectors, variances[b].ctypes.data, width * 2, at, n, squares.ctypes.data)
+            squares_of = variances.ctypes.data + b * rows_each * stride
+            _add(vectors, squares_of, stride, at, lengths[g], squares_at)
             stream = mix(key + np.uint64((first + g) * steps + t)) + np.uint64(base)
             _noisy_drive(sums, squares, unit, scale, stream, quantiles, drive, spread)
-            n_then[g] = _fire_noisy(
-                part, drive, decay, threshold, inputs + base, then[g], n_then[g]
+            counts[g] = _fire_noisy(
+                u, base, drive, decay, threshold, inputs + base, fired, g, counts[g]
             )
