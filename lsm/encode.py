@@ -13,6 +13,7 @@ from lsm import kernels
 from lsm.neurons import LIFParameters, lif_step, rest
 from lsm.reservoir import Reservoir
 from lsm.spikes import SpikeTrains
+from lsm.vector_code import BIT_PLACES
 
 CHUNK = 256  # samples a task of the thread pool; the result does not depend on it
 
@@ -164,6 +165,7 @@ def _compiled(
             work,
             part,
             group,
+            BIT_PLACES,
         )
         return part, work
 

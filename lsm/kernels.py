@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lsm.vector_code import LANES, ROWS_AT_ONCE, add_rows, lif_lanes, lowest_bit
+from lsm.vector_code import LANES, ROWS_AT_ONCE, add_rows, append_bits, lif_lanes
 
 BLOCK_BYTES = 786_432  # of weights, to stay inside a core's second-level cache
 BLOCK_COST = 1.5  # of visiting a block, in vectors
 WIDEST = 8  # vectors a block, as many copies of `add_rows` there are
 GROUP_ONE_BLOCK, GROUP_MANY_BLOCKS = 8, 256  # samples that pass over a block together
+SLACK = 8  # entries that `append_bits` and the padding may write beyond the last
 NORMAL_BITS = 12  # read noise is drawn from a table of 2^12 normal quantiles
 
 
@@ -94,32 +95,27 @@ def _add(vectors, table, stride, active, count, out):
 
 
 @njit(cache=True, nogil=True)
-def _gather_inputs(rows, channels, row, active, g, n, zero):  # noqa: ANN001, ANN202
+def _gather_inputs(rows, channels, row, active, g, n, zero):
     # Appends the input channels of a step to the neurons that fired, padded for `add_rows`.
     for k in range(rows[row], rows[row + 1]):
         active[g, n] = channels[k]
         n += 1
-    while n % ROWS_AT_ONCE:
-        active[g, n] = zero
-        n += 1
-    return n
+    for k in range(n, n + ROWS_AT_ONCE):
+        active[g, k] = zero
+    return (n + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
 
 
 @njit(cache=True, nogil=True)
-def _fire(membranes, itemsize, sums, width, unit, decay, threshold, base, fired, g, n):  # noqa: ANN001, ANN202
-    # One block of one sample: who fires is appended to fired[g]; returns their number.
-    one = np.uint32(1)
+def _fire(membranes, itemsize, sums, width, unit, decay, threshold, base, fired, n, places):
+    # One block of one sample: who fires is appended to `fired`; returns their number.
     for start in range(0, width, LANES):
         bits = lif_lanes(membranes + start * itemsize, sums + start * 4, unit, decay, threshold)
-        while bits != 0:
-            fired[g, n] = base + start + lowest_bit(bits)
-            n += 1
-            bits &= bits - one
+        n += append_bits(bits, np.uint32(base + start), places, fired + n * 4)
     return n
 
 
 @njit(cache=True, nogil=True)
-def _fire_noisy(u, start, drive, decay, threshold, base, fired, g, n):  # noqa: ANN001, ANN202
+def _fire_noisy(u, start, drive, decay, threshold, base, fired, g, n):
     for j in range(len(drive)):
         new = decay * u[g, start + j] + drive[j]
         u[g, start + j] = new
@@ -131,7 +127,7 @@ def _fire_noisy(u, start, drive, decay, threshold, base, fired, g, n):  # noqa: 
 
 
 @njit(cache=True, nogil=True)
-def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):  # noqa: ANN001, ANN202
+def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
     # drive = sum + sqrt(variance) * z, with z from a counter: sample, step and neuron fix it.
     # The integers go through the floating arrays so that no product is rounded in float64.
     for j in range(len(sums)):
@@ -143,7 +139,7 @@ def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):  # 
 
 
 @njit(cache=True, nogil=True)
-def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):  # noqa: ANN001, ANN201
+def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group, places):
     """Run samples `span` = (first, last) through the reservoir, filling `work`.
 
     Args:
@@ -157,11 +153,12 @@ def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):
         work: see `Work`; its first sample is `span[0]`.
         span: first and last sample.
         group: samples that go together.
+        places: `BIT_PLACES`.
     """
     steps, neurons = trains[2], work.counts.shape[2]
     blocks, _, width = tables[0].shape
     u = np.zeros((group, blocks * width), work.membranes.dtype)
-    active = np.zeros((group, tables[0].shape[1] + ROWS_AT_ONCE), np.uint32)
+    active = np.zeros((group, tables[0].shape[1] + SLACK), np.uint32)
     fired = np.zeros_like(active)
     counts = np.zeros(group, np.int64)
     scratch = (
@@ -170,6 +167,7 @@ def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):
         np.empty(width, u.dtype),
         np.empty(width, u.dtype),
         np.empty(group, np.int64),
+        places,
     )
     for first in range(span[0], span[1], group):
         size = min(group, span[1] - first)
@@ -200,7 +198,7 @@ def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group):
 
 
 @njit(cache=True, nogil=True)
-def _record(fired, counts, size, offset, t, inputs, plan, work):  # noqa: ANN001, ANN202
+def _record(fired, counts, size, offset, t, inputs, plan, work):
     windows, weights, _ = plan
     seen, traces = work.counts, work.traces
     window, kinds = windows[t], weights.shape[1]
@@ -215,14 +213,14 @@ def _record(fired, counts, size, offset, t, inputs, plan, work):  # noqa: ANN001
 @njit(cache=True, nogil=True)
 def _step(
     trains, tables, unit, decay, threshold, noise, u, active, fired, counts, scratch, first, size, t
-):  # noqa: ANN001, ANN202
+):
     # One step of a group: `active` lists the counts[g] neurons that fired last; fills `fired`.
     rows, channels, steps, inputs = trains
     weights, variances = tables
     blocks, rows_each, width = weights.shape
     vectors, stride = width // LANES, width * 2
     scale, key, quantiles = noise
-    sums, squares, drive, spread, lengths = scratch
+    sums, squares, drive, spread, lengths, places = scratch
     for g in range(size):
         row = (first + g) * steps + t
         lengths[g] = _gather_inputs(rows, channels, row, active, g, counts[g], rows_each - 1)
@@ -251,9 +249,9 @@ def _step(
                     decay,
                     threshold,
                     inputs + base,
-                    fired,
-                    g,
+                    fired.ctypes.data + g * fired.shape[1] * 4,
                     counts[g],
+                    places.ctypes.data,
                 )
                 continue
             squares_of = variances.ctypes.data + b * rows_each * stride

@@ -1,4 +1,4 @@
-"""Three vector operations that the reservoir's compiled loop is made of, as LLVM code.
+"""The vector operations that the reservoir's compiled loop is made of, as LLVM code.
 
 Written for 32 lanes; LLVM splits them into what the processor has (AVX2, AVX-512, NEON). Numba
 alone does not keep the sums in registers across rows, which costs a factor of three.
@@ -7,6 +7,7 @@ Addresses are integers (`array.ctypes.data`); nothing is checked here.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -33,13 +34,13 @@ def _layout() -> Any:  # noqa: ANN401
     return cpu_target.target_context.target_data
 
 
-def _splat(builder: Any, value: Any) -> Any:  # noqa: ANN401
-    vector = ir.VectorType(value.type, LANES)
+def _splat(builder: Any, value: Any, lanes: int = LANES) -> Any:  # noqa: ANN401
+    vector = ir.VectorType(value.type, lanes)
     single = builder.insert_element(ir.Constant(vector, ir.Undefined), value, _I32(0))
     return builder.shuffle_vector(
         single,
         ir.Constant(vector, ir.Undefined),
-        ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES),
+        ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes),
     )
 
 
@@ -116,11 +117,39 @@ def lif_lanes(_typing, membrane, drive, unit, decay, threshold):  # noqa: ANN001
     return types.uint32(types.int64, types.int64, unit, unit, unit), codegen
 
 
+BIT_PLACES = np.zeros((256, 8), np.uint8)  # numbers of the set bits of every byte, in order
+for _byte in range(256):
+    _places = [k for k in range(8) if _byte >> k & 1]
+    BIT_PLACES[_byte, : len(_places)] = _places
+
+
 @intrinsic
-def lowest_bit(_typing, bits):  # noqa: ANN001, ANN201, ARG001
-    """Number of the lowest set bit of a uint32 that is not 0."""
+def append_bits(_typing, bits, base, places, out):  # noqa: ANN001, ANN201
+    """Write base + k for every set bit k of a uint32; returns how many there are.
+
+    A byte at a time without branches, which spikes would make unpredictable: 8 numbers are
+    stored for every byte, and the next byte's overwrite those that do not count.
+
+    Args:
+        bits: uint32.
+        base: uint32 added to every number.
+        places: address of `BIT_PLACES`.
+        out: address of uint32s, with room for 8 more than there are bits.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        bits, base, places, out = arguments
+        eight, bytes8 = ir.VectorType(_I32, 8), ir.VectorType(ir.IntType(8), 8)
+        offsets = _splat(builder, base, 8)
+        total = _I64(0)
+        for k in range(4):
+            byte = builder.and_(builder.lshr(bits, _I32(8 * k)), _I32(255))
+            place = builder.add(places, builder.shl(builder.zext(byte, _I64), _I64(3)))
+            numbers = builder.zext(_load(builder, place, bytes8), eight)
+            numbers = builder.add(numbers, builder.add(offsets, ir.Constant(eight, [8 * k] * 8)))
+            at = builder.add(out, builder.shl(total, _I64(2)))
+            builder.store(numbers, _at(builder, at, eight), align=4)
+            total = builder.add(total, builder.zext(builder.ctpop(byte), _I64))
+        return total
 
-    return types.uint32(types.uint32), codegen
+    return types.int64(types.uint32, types.uint32, types.int64, types.int64), codegen
