@@ -114,10 +114,6 @@ def _film(
             _paint(new, capsules[frame, c])
         if frame == 0:
             reference[:] = new + (phase - 0.5) * thresholds[0]
-        elif out.shape[0] - count < 64 * width * 8:
-            larger = np.empty((2 * out.shape[0], 4), np.int64)
-            larger[:count] = out[:count]
-            out = larger
         time = start_us + (frame - 1) * frame_us
         for y in range(top, bottom):
             for x in range(left, right):
@@ -132,7 +128,9 @@ def _film(
                     reference[y, x] += step
                     part = (reference[y, x] - old[y, x]) / slope if slope != 0.0 else 1.0
                     t = time + int(frame_us * min(max(part, 0.0), 1.0))
-                    if t - last[y, x] >= refractory_us and count < out.shape[0]:
+                    if t - last[y, x] >= refractory_us:
+                        if count == out.shape[0]:
+                            out = np.concatenate((out, np.empty_like(out)))
                         out[count, 0], out[count, 1], out[count, 2], out[count, 3] = t, x, y, sign
                         last[y, x] = t
                         count += 1
