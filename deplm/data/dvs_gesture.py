@@ -27,7 +27,7 @@ from deplm.data.gesture_windows import (
 )
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
-from harness.events import Events, read_events_5byte
+from harness.events import Events, join_events, read_events_5byte
 
 INFO = DatasetInfo(
     name="DVS128 Gesture",
@@ -223,6 +223,16 @@ def read_trials(recording: Path) -> tuple[list[Trial], Iterator[Events]]:
                 )
 
     return trials, checked()
+
+
+def read_trial(recording: Path, gesture: int) -> Events:
+    """All events of a recording's first trial of class `gesture` (1..11), not denoised."""
+    trials, pieces = read_trials(recording)
+    trial = next((trial for trial in trials if trial.gesture == gesture), None)
+    if trial is None:
+        raise UserError(f"{labels_path(recording)}: names no trial of class {gesture}")
+    inside = [p.at((p.t_us >= trial.start_us) & (p.t_us < trial.end_us)) for p in pieces]
+    return join_events(inside)
 
 
 @dataclass(frozen=True)

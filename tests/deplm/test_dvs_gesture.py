@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deplm.data import dvs_gesture
 from deplm.data.aedat import read_aedat, write_aedat
-from deplm.data.dvs_gesture import INFO, load, load_clips, load_folder, read_labels
+from deplm.data.dvs_gesture import (
+    INFO,
+    labels_path,
+    load,
+    load_clips,
+    load_folder,
+    read_labels,
+    read_trial,
+)
 from deplm.data.gesture_stand_in import ensure_stand_in, write_stand_in
 from deplm.data.gesture_windows import WindowSettings, cut, window_begins
 from harness.errors import UserError
@@ -48,7 +55,7 @@ def test_windows_hold_the_recording_s_own_events(official, tmp_path):
     data = load(tmp_path, settings=settings)
     path = official / "user01_fluorescent.aedat"
     events = join_events(list(read_aedat(path)))
-    trial = read_labels(dvs_gesture.labels_path(path))[3]
+    trial = read_labels(labels_path(path))[3]
     inside = (events.t_us >= trial.start_us) & (events.t_us < trial.start_us + 500_000)
     row = int(np.flatnonzero((data.train.labels == 3) & (data.train.subjects == 1))[0])
     held = int(data.train.kept[row])
@@ -204,3 +211,10 @@ def test_stand_in_moves_like_the_real_clips():
         seconds = (real.t_us[-1] - real.t_us[0]) / 1e6
         assert 0.5 < rate / (real.count / seconds) < 2
         assert 0.5 < wide / real.x.std() < 2 and 0.5 < high / real.y.std() < 2
+
+
+def test_one_trial_as_events(stand_in):
+    path = stand_in / "user01_fluorescent.aedat"
+    trial = read_labels(labels_path(path))[4]
+    events = read_trial(path, 5)
+    assert events.count and trial.start_us <= events.t_us[0] <= events.t_us[-1] < trial.end_us

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from deplm.data.part_stand_in import build
+from deplm.data.part_table import CATEGORIES
+from deplm.figures_seg import (
+    draw_category_bars,
+    draw_confusion,
+    draw_predictions,
+    draw_shapes,
+    part_confusion,
+)
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    built = []
+    for number in (0, 10):
+        rows = build(CATEGORIES[number], np.random.default_rng(number))
+        built.append((number, rows[:, :3], rows[:, 6].astype(np.uint8)))
+    return built
+
+
+def is_png(path):
+    return path.read_bytes()[1:4] == b"PNG"
+
+
+def test_pictures_are_written(shapes, tmp_path):
+    assert is_png(draw_shapes(shapes, tmp_path / "a.png", title="stand-in"))
+    predicted = [(*shape, shape[2]) for shape in shapes]
+    assert is_png(draw_predictions(predicted, tmp_path / "b.png", title="a row"))
+    values = np.linspace(40, 90, 16)
+    values[3] = np.nan  # a category without shapes
+    assert is_png(draw_category_bars({"DEPLM": values}, tmp_path / "c.png", title="a row"))
+    assert is_png(draw_confusion(np.zeros((2, 2)), ["a", "b"], tmp_path / "d.png", title="none"))
+
+
+def test_confusion_counts_true_down_and_predicted_across():
+    bag = CATEGORIES[1]
+    counts = part_confusion(np.uint8([[4, 4, 4], [5, 5, 4]]), np.uint8([[4, 5, 5], [5, 4, 4]]), bag)
+    np.testing.assert_array_equal(counts, [[2, 2], [1, 1]])
