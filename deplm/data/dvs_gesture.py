@@ -126,10 +126,10 @@ def load_folder(folder: Path, cache: Path, settings: WindowSettings) -> DvsGestu
     splits = {}
     for split, paths in lists.items():
         key = key_of(digest, {"split": split, "format": FORMAT, **asdict(settings)})
-        arrays = cached_arrays(
-            cache / f"dvs-gesture-{split}-{key}", lambda paths=paths: _cut_all(paths, settings)
-        )
-        splits[split] = Windows(**arrays)
+        kept = cache / f"dvs-gesture-{split}-{key}"
+        arrays = cached_arrays(kept, lambda p=paths: _cut_all(p, settings), memory_map=True)
+        # Events stay on disk until they are drawn; the rest is small.
+        splits[split] = Windows(**{n: a if a.ndim > 1 else np.array(a) for n, a in arrays.items()})
     return DvsGesture(INFO.name, kind_of(folder), digest, settings=settings, **splits)
 
 

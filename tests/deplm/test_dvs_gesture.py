@@ -200,13 +200,13 @@ def test_stand_in_moves_like_the_real_clips():
     from deplm.data.gesture_bodies import random_person
     from deplm.data.gesture_stand_in import LIGHTS, record
 
-    measured = []
+    clips, measured = real_clips(), []
     for user, light in enumerate(sorted(LIGHTS)):
         rng = np.random.default_rng([1, user])
         pieces, _ = record(random_person(rng), light, 1_500_000, rng)
         measured.append([(e.count / 1.5, e.x.std(), e.y.std()) for e in pieces[1:8:2]])
     ours = np.mean(measured, axis=0)
-    for clip, (rate, wide, high) in zip(real_clips(), ours, strict=True):
+    for clip, (rate, wide, high) in zip(clips, ours, strict=True):
         real = read_events_5byte(clip, 128, 128)
         seconds = (real.t_us[-1] - real.t_us[0]) / 1e6
         assert 0.5 < rate / (real.count / seconds) < 2
