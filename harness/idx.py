@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.errors import UserError
 
+ADVICE = "remove it and run again to fetch or write it anew"
 UNSIGNED_BYTE = 8  # the only type code of the MNIST family
 
 
@@ -18,7 +19,7 @@ def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
 
     Args:
         path: the file.
-        sha256: checksum of the file as it lies on disk, if it is known.
+        sha256: checksum of the content before gzip, if it is known.
 
     Returns:
         uint8 array of the shape in the header.
@@ -30,16 +31,13 @@ def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        raise UserError(
-            f"{path}: the checksum is wrong, so the file is truncated or corrupted: "
-            "remove it and run again to fetch a good copy"
-        )
     if path.suffix == ".gz":
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path}: truncated or corrupted gzip ({error})") from error
+            raise UserError(f"{path}: truncated or corrupted gzip ({error}); {ADVICE}") from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{path}: wrong checksum, the file is truncated or corrupted; {ADVICE}")
     return _array(path, content)
 
 
@@ -59,6 +57,6 @@ def _array(path: Path, content: bytes) -> np.ndarray:
     if len(content) != start + math.prod(shape):
         raise UserError(
             f"{path}: {len(content) - start} bytes of data, its header says {shape}: "
-            "the file is truncated or corrupted"
+            f"the file is truncated or corrupted; {ADVICE}"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

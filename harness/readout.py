@@ -1,0 +1,253 @@
+"""Trained linear readouts of frozen features, in scikit-learn's conventions."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from harness.errors import UserError
+
+Rows = tuple[np.ndarray, np.ndarray]  # features (n, D) and labels (n,)
+Factor = tuple[np.ndarray, bool]  # as scipy.linalg.cho_factor gives it
+Targets = tuple[np.ndarray, np.ndarray]  # their sum (classes,) and X^T Y (D, classes)
+Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept (classes,)
+RIDGE_PENALTIES = tuple(10.0**e for e in (-7, -6, -5, -4, -3, -2, -1))
+LOGISTIC_PENALTIES = (1e-3, 1e-4, 1e-5)
+
+
+class RidgeReadout(ClassifierMixin, BaseEstimator):
+    """Ridge regression on one-hot targets, from streaming sufficient statistics.
+
+    W = (X^T X + n p s I)^-1 X^T Y on centred X and Y, with p the penalty and s the mean variance
+    of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
+    rows, and the statistics of several processes add up.
+
+    Args:
+        classes: number of classes; labels are 0 to classes - 1.
+        penalties: p is chosen among these by `choose_penalty`.
+
+    Attributes:
+        penalty_: chosen penalty.
+        coef_: (D, classes) float64.
+        intercept_: (classes,) float64.
+    """
+
+    def __init__(self, classes: int, penalties: Sequence[float] = RIDGE_PENALTIES) -> None:
+        self.classes = classes
+        self.penalties = penalties
+
+    def partial_fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
+        """Add rows: features (n, D), labels (n,)."""
+        _check_rows(features, labels, self.classes)
+        x = np.asarray(features, np.float64)
+        y = np.eye(self.classes)[labels]
+        sums = (len(x), x.sum(0), y.sum(0), x.T @ x, x.T @ y)
+        self._add(sums)
+        return self
+
+    def merge(self, other: "RidgeReadout") -> Self:
+        """Add the statistics that another readout has gathered."""
+        self._add(other.sums_)
+        return self
+
+    def solve(self, penalty: float) -> Self:
+        """Fit to all rows so far."""
+        self.penalty_ = penalty
+        self.coef_, self.intercept_ = self.solution(self.factor(penalty))
+        return self
+
+    def choose_penalty(self, validation: Iterable[Rows]) -> Self:
+        """Choose the penalty by accuracy on validation rows, then fit to these rows too.
+
+        Args:
+            validation: chunks of (features, labels); they are added to the statistics.
+        """
+        solutions = [self.solution(self.factor(penalty)) for penalty in self.penalties]
+        weights = np.concatenate([coef for coef, _ in solutions], 1)
+        offsets = np.concatenate([intercept for _, intercept in solutions])
+        right = np.zeros(len(self.penalties), np.int64)
+        for features, labels in validation:
+            scores = np.asarray(features, np.float64) @ weights + offsets
+            guesses = scores.reshape(len(labels), len(self.penalties), -1).argmax(-1)
+            right += (guesses == labels[:, None]).sum(0)
+            self.partial_fit(features, labels)
+        return self.solve(self.penalties[int(right.argmax())])
+
+    def _add(self, sums: tuple) -> None:
+        old = getattr(self, "sums_", None)
+        if old is not None and len(old[1]) != len(sums[1]):
+            raise UserError(f"{len(sums[1])} features a row: the rows before had {len(old[1])}")
+        self.sums_ = sums if old is None else tuple(a + b for a, b in zip(old, sums, strict=True))
+        self.classes_ = np.arange(self.classes)
+
+    def factor(self, penalty: float) -> Factor:
+        """Cholesky factor of the penalised, centred Gram matrix of the rows so far."""
+        count, x_sum, _, xx, _ = self.sums_
+        gram = xx - np.outer(x_sum, x_sum / count)
+        ridge = penalty * max(np.trace(gram) / len(gram), np.finfo(float).tiny)
+        gram[np.diag_indices_from(gram)] += ridge
+        try:
+            return cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError as error:
+            raise UserError(f"ridge readout: penalty {penalty:g} is too small to solve") from error
+
+    def solution(self, factor: Factor, targets: Targets | None = None) -> Solution:
+        """Coefficients (D, classes) and intercept, for one-hot targets or the sums of others."""
+        count, x_sum, y_sum, _, xy = self.sums_
+        y_sum, xy = targets or (y_sum, xy)
+        coef = cho_solve(factor, xy - np.outer(x_sum, y_sum / count), check_finite=False)
+        return coef, (y_sum - x_sum @ coef) / count
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Scores (n, classes)."""
+        return np.asarray(features, np.float64) @ self.coef_ + self.intercept_
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Labels (n,) of features (n, D)."""
+        return self.decision_function(features).argmax(1)
+
+
+class DraggedRidge(ClassifierMixin, BaseEstimator):
+    """Ridge regression that does not punish scores for being more than right.
+
+    Discriminative least squares (Xiang et al., IEEE TNNLS 23:1738, 2012): after a ridge fit to
+    one-hot targets, targets become max(score, 1) for the true class and min(score, 0) for the
+    others, and the same factorised system is solved anew: closed form at every step, and one
+    more pass over the rows. Step 0 is plain ridge. Penalty, and number of steps among the powers
+    of two, are chosen on validation rows; the last fit is to all rows.
+
+    Args:
+        classes: number of classes.
+        penalties: as in `RidgeReadout`.
+        steps: at most.
+
+    Attributes:
+        penalty_, steps_: chosen.
+        ridge_: the plain ridge readout with the same penalty, fitted to all rows.
+        coef_, intercept_: (D, classes), (classes,).
+    """
+
+    def __init__(
+        self, classes: int, penalties: Sequence[float] = RIDGE_PENALTIES, steps: int = 64
+    ) -> None:
+        self.classes = classes
+        self.penalties = penalties
+        self.steps = steps
+
+    def fit(self, training: Rows, validation: Rows) -> Self:
+        """Rows are (features (n, D), labels (n,))."""
+        ridge = RidgeReadout(self.classes, self.penalties).partial_fit(*training)
+        alone = RidgeReadout(self.classes).merge(ridge)
+        self.ridge_ = ridge.choose_penalty([validation])
+        self.penalty_ = ridge.penalty_
+        held, labels = validation
+        right = [
+            (np.sum((held @ coef + intercept).argmax(1) == labels), -n, n)
+            for n, (coef, intercept) in enumerate(self._path(alone, *training, self.steps))
+            if n.bit_count() <= 1
+        ]
+        self.steps_ = max(right)[2]
+        everything = [np.concatenate(pair) for pair in zip(training, validation, strict=True)]
+        *_, (self.coef_, self.intercept_) = self._path(ridge, *everything, self.steps_)
+        self.classes_ = np.arange(self.classes)
+        return self
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Scores (n, classes)."""
+        return features @ self.coef_ + self.intercept_
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Labels (n,) of features (n, D)."""
+        return self.decision_function(features).argmax(1)
+
+    def _path(
+        self, ridge: RidgeReadout, x: np.ndarray, labels: np.ndarray, steps: int
+    ) -> Iterator[Solution]:
+        factor = ridge.factor(self.penalty_)
+        right = np.eye(self.classes, dtype=bool)[labels]
+        solution = ridge.solution(factor)
+        for step in range(steps + 1):
+            coef, intercept = (part.astype(x.dtype) for part in solution)
+            yield coef, intercept
+            if step < steps:
+                scores = x @ coef + intercept
+                targets = np.where(right, scores.clip(min=1), scores.clip(max=0))
+                solution = ridge.solution(factor, (targets.sum(0, np.float64), x.T @ targets))
+
+
+class LogisticReadout(ClassifierMixin, BaseEstimator):
+    """Multinomial logistic regression (scikit-learn, L-BFGS) on standardised features.
+
+    Args:
+        penalties: L2 penalties of the mean loss, chosen on validation rows.
+        iterations: of L-BFGS, at most, for every fit.
+
+    Attributes:
+        penalty_: chosen penalty.
+        model_: the scikit-learn model, fitted to training and validation rows.
+    """
+
+    def __init__(
+        self, penalties: Sequence[float] = LOGISTIC_PENALTIES, iterations: int = 200
+    ) -> None:
+        self.penalties = penalties
+        self.iterations = iterations
+
+    def fit(self, training: Rows, validation: Rows) -> Self:
+        """Choose the penalty on the validation rows, then fit to both parts."""
+        x, labels = training
+        classes = int(max(labels.max(), validation[1].max())) + 1
+        for part in (training, validation):
+            _check_rows(*part, classes)
+        self.mean_ = x.mean(0, dtype=np.float64).astype(np.float32)
+        deviation = x.std(0, dtype=np.float64).astype(np.float32)
+        self.scale_ = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
+        x, held = self._standard(x), self._standard(validation[0])
+        # From the strongest penalty down: each fit starts where the one before ended.
+        model = LogisticRegression(max_iter=self.iterations, tol=1e-3, warm_start=True)
+        scores, weights = {}, {}
+        for penalty in sorted(self.penalties, reverse=True):
+            _fit(model, penalty, x, labels)
+            scores[penalty] = model.score(held, validation[1])
+            weights[penalty] = model.coef_, model.intercept_
+        self.penalty_ = max(scores, key=scores.__getitem__)
+        model.coef_, model.intercept_ = weights[self.penalty_]
+        everything = np.concatenate([x, held]), np.concatenate([labels, validation[1]])
+        self.model_ = _fit(model, self.penalty_, *everything)
+        self.classes_ = model.classes_
+        return self
+
+    def decision_function(self, features: np.ndarray) -> np.ndarray:
+        """Scores (n, classes)."""
+        return self.model_.decision_function(self._standard(features))
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Labels (n,) of features (n, D)."""
+        return self.model_.predict(self._standard(features))
+
+    def _standard(self, x: np.ndarray) -> np.ndarray:
+        return (x.astype(np.float32) - self.mean_) * self.scale_
+
+
+def _fit(
+    model: LogisticRegression, penalty: float, x: np.ndarray, labels: np.ndarray
+) -> LogisticRegression:
+    model.C = 1 / (penalty * len(x))
+    with warnings.catch_warnings():
+        # Stopping early is part of the recipe: the number of iterations is stated.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x, labels)
+
+
+def _check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+    if features.ndim != 2 or labels.shape != (len(features),) or len(labels) == 0:
+        raise UserError(f"features {features.shape} and labels {labels.shape}: no rows to fit")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError(f"labels {labels.min()} to {labels.max()}: there are {classes} classes")
+    if not np.isfinite(features.sum()):
+        raise UserError(f"features {features.shape}: NaN or infinite values among them")
