@@ -32,7 +32,7 @@ class Camera:
         frame_us: the scene is rendered this often; between frames times are interpolated.
     """
 
-    threshold: float = 0.075
+    threshold: float = 0.067
     mismatch: float = 0.1
     refractory_us: int = 1000
     noise_hz: float = 0.15

@@ -43,14 +43,14 @@ class Person:
 def random_person(rng: np.random.Generator) -> Person:
     """Draw a person."""
     return Person(
-        x=rng.uniform(57, 73),
-        shoulder_y=rng.uniform(56, 70),
-        size=rng.uniform(0.82, 1.15),
+        x=rng.uniform(53, 76),
+        shoulder_y=rng.uniform(53, 73),
+        size=rng.uniform(0.8, 1.2),
         thick=rng.uniform(0.8, 1.2),
         skin=rng.uniform(0.6, 1.0),
         clothes=rng.choice([-0.7, 0.1]) + rng.uniform(-0.2, 0.2),
-        pace=rng.uniform(0.75, 1.3),
-        reach=rng.uniform(0.75, 1.15),
+        pace=rng.uniform(0.7, 1.35),
+        reach=rng.uniform(0.65, 1.15),
         lefty=bool(rng.random() < 0.15),
     )
 
@@ -83,7 +83,7 @@ class Stage:
     def _angle(self) -> float:
         return self.rng.uniform(0, 2 * np.pi)
 
-    def near(self, side: int, outward: float, down: float, spread: float = 4.0) -> np.ndarray:
+    def near(self, side: int, outward: float, down: float, spread: float = 6.0) -> np.ndarray:
         """(F, 2) a place relative to a shoulder, in person sizes, off by `spread` at random."""
         offset = np.array([OUTWARD[side] * outward, down]) + self.rng.uniform(-spread, spread, 2)
         return self.shoulders[side] + self.person.size * offset
@@ -95,7 +95,7 @@ class Stage:
 
 def _clap(s: Stage) -> None:
     phase, gap = s.phase(1.3, 2.6), s.span(7, 15)
-    middle = 0.5 * (s.near(RIGHT, -2, 24, 5) + s.near(LEFT, -2, 24, 5))
+    middle = 0.5 * (s.near(RIGHT, -2, 24, 7) + s.near(LEFT, -2, 24, 7))
     tilt = s.rng.uniform(-0.6, 0.6)
     apart = np.stack([np.cos(tilt) * np.ones_like(phase), np.sin(tilt) * np.ones_like(phase)], 1)
     open_by = (2 + gap * (1 + np.cos(phase)) / 2)[:, None] * apart
@@ -116,13 +116,13 @@ def _circle(s: Stage, side: int, clockwise: bool) -> None:
     wide, high, lean = s.span(12, 24), s.span(18, 32), s.rng.uniform(-0.3, 0.3)
     x, y = wide * np.cos(phase), high * np.sin(phase)
     turned = np.stack([np.cos(lean) * x - np.sin(lean) * y, np.sin(lean) * x + np.cos(lean) * y], 1)
-    s.hands[side] = s.near(side, 11, 4, 5) + turned
+    s.hands[side] = s.near(side, 11, 4, 7) + turned
 
 
 def _roll(s: Stage) -> None:
     phase, high, deep = s.phase(1.0, 2.2), s.span(5, 11), s.span(1, 5)
     phase = phase * s.rng.choice([-1, 1])
-    middle = 0.5 * (s.near(RIGHT, 0, 23, 5) + s.near(LEFT, 0, 23, 5))
+    middle = 0.5 * (s.near(RIGHT, 0, 23, 7) + s.near(LEFT, 0, 23, 7))
     for side, sign in ((RIGHT, 1), (LEFT, -1)):
         orbit = sign * np.stack([deep * np.cos(phase), high * np.sin(phase)], axis=1)
         s.hands[side] = middle + orbit - np.array([OUTWARD[side] * s.span(-1, 4), 0])
@@ -133,17 +133,17 @@ def _drums(s: Stage) -> None:
     for side in (RIGHT, LEFT):
         beat = s.span(5, 13) * np.sin(phase + (0 if together else np.pi * side))
         sweep = s.span(0, 6) * np.sin(s.phase(0.2, 0.6))
-        s.hands[side] = s.near(side, s.rng.uniform(-4, 7), 22, 5) + np.stack([sweep, beat], axis=1)
+        s.hands[side] = s.near(side, s.rng.uniform(-4, 7), 22, 7) + np.stack([sweep, beat], axis=1)
 
 
 def _guitar(s: Stage) -> None:
     strum, fret = (LEFT, RIGHT) if s.person.lefty else (RIGHT, LEFT)
     beat, lean = s.span(4, 11) * np.sin(s.phase(1.3, 2.8)), s.rng.uniform(-0.7, 0.7)
     path = np.stack([np.sin(lean) * beat, np.cos(lean) * beat], axis=1)
-    s.hands[strum] = s.near(strum, -9, 29, 5) + path
+    s.hands[strum] = s.near(strum, -9, 29, 7) + path
     slide = s.span(1, 7) * np.sin(s.phase(0.3, 1.2))
     away = np.stack([OUTWARD[fret] * slide, -0.5 * slide], axis=1)
-    s.hands[fret] = s.near(fret, 13, 14, 5) + away
+    s.hands[fret] = s.near(fret, 13, 14, 7) + away
 
 
 def _other(s: Stage) -> None:
@@ -184,13 +184,13 @@ def perform(
         (F, C, 8) float32 capsules for `Camera.film`.
     """
     t = np.arange(frames) * frame_us * 1e-6
-    sway = _sway(t, rng, 0.8)
+    sway = _sway(t, rng, rng.uniform(0.4, 2))
     size = person.size
     shoulders = np.stack(
         [np.array([person.x + d * 13 * size, person.shoulder_y]) + sway for d in OUTWARD]
     )
     hang = np.array([[OUTWARD[k] * 5 * size, 43 * size] for k in (RIGHT, LEFT)])
-    idle = np.stack([_sway(t, rng, rng.uniform(0.5, 3)) for _ in OUTWARD])
+    idle = np.stack([_sway(t, rng, rng.uniform(0.5, 5)) for _ in OUTWARD])
     stage = Stage(person, t, rng, shoulders, shoulders + hang[:, None] + idle)
     GESTURES[gesture - 1](stage)
     parts = _trunk(person, sway, t, rng)

@@ -19,11 +19,11 @@ from harness.events import Events
 
 # Light: (camera, contrast, slope of brightness over the picture, depth of the background).
 LIGHTS = {
-    "fluorescent": (Camera(threshold=0.075, noise_hz=0.15), 1.0, 0.3, 0.1),
-    "led": (Camera(threshold=0.075, noise_hz=0.1), 1.15, 0.0, 0.1),
-    "lab": (Camera(threshold=0.085, noise_hz=0.3, hot_pixels=8), 0.85, 0.5, 0.2),
-    "fluorescent_led": (Camera(threshold=0.075, noise_hz=0.2), 1.05, 0.2, 0.15),
-    "natural": (Camera(threshold=0.08, noise_hz=0.4, hot_pixels=6), 0.9, 0.7, 0.25),
+    "fluorescent": (Camera(threshold=0.067, noise_hz=0.15), 1.0, 0.3, 0.1),
+    "led": (Camera(threshold=0.067, noise_hz=0.1), 1.15, 0.0, 0.1),
+    "lab": (Camera(threshold=0.075, noise_hz=0.3, hot_pixels=8), 0.85, 0.5, 0.2),
+    "fluorescent_led": (Camera(threshold=0.067, noise_hz=0.2), 1.05, 0.2, 0.15),
+    "natural": (Camera(threshold=0.071, noise_hz=0.4, hot_pixels=6), 0.9, 0.7, 0.25),
 }
 TRAIN_LIGHTS, TEST_LIGHTS = ("fluorescent", "led", "lab"), ("fluorescent_led", "natural")
 FIRST_TEST_USER = 24  # as in the official lists
