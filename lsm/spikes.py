@@ -70,6 +70,16 @@ class SpikeTrains:
         return cls(rows.astype(np.int64), (key % inputs).astype(np.uint16), steps, inputs)
 
     @classmethod
+    def from_keys(cls, keys: list[np.ndarray], steps: int, inputs: int) -> Self:
+        """From one array a sample of ascending numbers step * inputs + channel, each once."""
+        starts = np.cumsum([0] + [len(k) for k in keys])
+        joined = np.concatenate([np.zeros(0, np.int64), *keys])
+        grid = np.arange(steps) * inputs
+        rows = [np.searchsorted(k, grid) + at for k, at in zip(keys, starts, strict=False)]
+        rows = np.concatenate([*rows, starts[-1:]]).astype(np.int64)
+        return cls(rows, (joined % inputs).astype(np.uint16), steps, inputs)
+
+    @classmethod
     def from_dense(cls, spikes: np.ndarray) -> Self:
         """From a time-first array (T, B, C) of zeros and ones."""
         if spikes.ndim != 3:

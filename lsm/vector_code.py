@@ -124,7 +124,7 @@ for _byte in range(256):
 
 
 @intrinsic
-def append_bits(_typing, bits, base, places, out):  # noqa: ANN001, ANN201
+def append_bits(_typing, bits, base, places, out):  # noqa: ANN001, ANN201, ARG001
     """Write base + k for every set bit k of a uint32; returns how many there are.
 
     A byte at a time without branches, which spikes would make unpredictable: 8 numbers are

@@ -1,0 +1,219 @@
+"""N-MNIST: MNIST digits shown to an event camera that makes three saccades (Orchard 2015).
+
+On disk `Train/<digit>/<n>.bin` and `Test/<digit>/<n>.bin`, 5 bytes an event, 34 x 34 pixels,
+about 300 ms. The paper takes polarity 0 of the central 16 x 16 pixels in 50 steps.
+
+    from lsm.data import nmnist
+    data = nmnist.load(Path("data"))
+    data.train.dense()          # (50, samples, 256)
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.errors import UserError
+from harness.events import Events, read_events_5byte, write_events_5byte
+from harness.idx import read_idx
+from harness.parallel import map_in_order
+from lsm.data.event_camera import record
+from lsm.data.storage import (
+    SpikeSet,
+    cached,
+    fingerprint,
+    made_whole,
+    pack_split,
+    unpack_split,
+    writable_root,
+)
+from lsm.spikes import SpikeTrains
+
+INFO = DatasetInfo(
+    name="N-MNIST",
+    folder="nmnist",
+    files=("Train/*/*.bin", "Test/*/*.bin"),
+    licence="CC BY-SA 4.0",
+    source="G. Orchard et al., Front. Neurosci. 9:437 (2015)",
+    how_to_get="https://www.garrickorchard.com/datasets/n-mnist: unpack Train and Test here",
+    stand_in="simulated-sensor",
+)
+PIXELS = 34
+CROP = (9, 25)  # first and last + 1 row and column that the paper keeps
+STEPS = 50
+CHANNELS = (CROP[1] - CROP[0]) ** 2
+DIGITS = tuple(map(str, range(10)))
+SPLITS = {"train": "Train", "test": "Test"}
+FULL_ENOUGH = 1000  # real recordings below which a table needs the simulated ones
+MNIST_FILES = {"Train": "train", "Test": "t10k"}
+TINY = {"Train": 200, "Test": 100}  # recordings of a smoke run
+LIMITS = {"Train": 60_000, "Test": 10_000}
+
+
+def load(
+    root: Path, *, kind: str | None = None, tiny: bool = False, steps: int = STEPS
+) -> SpikeSet:
+    """The best N-MNIST at hand, binned as in the paper.
+
+    Real recordings where there are 1,000 or more; else MNIST before the simulated camera if
+    `root/mnist` holds it; else scikit-learn's digits before the same camera. What has to be made
+    is made once, in the real files' form, and read as those are.
+
+    Args:
+        root: the data folder.
+        kind: insist on this kind.
+        tiny: a few synthetic recordings, for smoke runs.
+        steps: T.
+
+    Raises:
+        UserError: the kind asked for is not to be had, or a file is wrong.
+    """
+    folder = _folder(root, "synthetic" if tiny else kind, tiny)
+    files = {split: recordings(folder / name) for split, name in SPLITS.items()}
+    key = fingerprint([f for split in files.values() for f, _ in split], steps, CROP, "v2")
+    cache = writable_root(root) / "cache" / f"nmnist-{key}.npz"
+    arrays = cached(cache, lambda: _read_splits(files, folder, steps))
+    parts = [part for split in SPLITS for part in unpack_split(split, arrays)]
+    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), DIGITS, *parts)
+
+
+def recordings(folder: Path) -> list[tuple[Path, int]]:
+    """Recordings of one split with their digits, in order of name: that of MNIST.
+
+    Raises:
+        UserError: the folder or a digit's folder is missing, or has no recordings.
+    """
+    missing = [d for d in DIGITS if not (folder / d).is_dir()]
+    if len(missing) == len(DIGITS):
+        raise UserError(f"{folder}: no digit folders 0 to 9 in it; {INFO.how_to_get}")
+    found = [(p, int(d)) for d in DIGITS if d not in missing for p in (folder / d).glob("*.bin")]
+    empty = sorted({int(d) for d in DIGITS} - {digit for _, digit in found})
+    if empty:
+        raise UserError(f"{folder}: no recordings of digit {empty}; each needs some, get it again")
+    return sorted(found, key=lambda file: (file[0].name, file[1]))
+
+
+def bin_events(events: Events, steps: int = STEPS, where: str = "recording") -> np.ndarray:
+    """Spikes of one recording, as sorted keys step * 256 + channel.
+
+    Polarity 0, rows and columns 9 to 24, `steps` equal steps from its first to its last event.
+
+    Raises:
+        UserError: no event, or none of polarity 0 in the centre.
+    """
+    if events.count == 0:
+        raise UserError(f"{where}: no events in it")
+    first, last = int(events.t_us.min()), int(events.t_us.max())
+    inside = (events.p == 0) & (np.minimum(events.x, events.y) >= CROP[0])
+    kept = events.at(inside & (np.maximum(events.x, events.y) < CROP[1]))
+    if kept.count == 0:
+        raise UserError(f"{where}: no events of polarity 0 in the centre of the sensor")
+    step = (kept.t_us - first) * steps // (last - first + 1)
+    side = CROP[1] - CROP[0]
+    channel = (kept.y.astype(np.int64) - CROP[0]) * side + kept.x - CROP[0]
+    return np.unique(step * CHANNELS + channel)
+
+
+def read(files: list[tuple[Path, int]], steps: int = STEPS) -> tuple[SpikeTrains, np.ndarray]:
+    """Spike trains and digits of some recordings, see `recordings`."""
+    trains, labels, _ = _read_split(files, steps)
+    return trains, labels
+
+
+def simulate(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
+    """Write `folder/<digit>/<n>.bin`, n = 1 for the first image, as the simulated camera sees it.
+
+    Args:
+        images: (N, 28, 28) uint8.
+        labels: (N,) digits.
+        folder: of the split.
+    """
+    for digit in DIGITS:
+        (folder / digit).mkdir(parents=True, exist_ok=True)
+
+    def write(n: int) -> None:
+        path = folder / str(labels[n]) / f"{n + 1:05d}.bin"
+        write_events_5byte(path, record(images[n], n))
+
+    for _ in map_in_order(write, range(len(images))):
+        pass
+
+
+def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
+    real = INFO.found(root)
+    if real and not tiny and kind_of(real) == (kind or kind_of(real)):
+        if kind or len(recordings(real / "Train")) >= FULL_ENOUGH:
+            return real
+        print(f"{real}: too few real recordings for a table; the camera is simulated")
+    if kind == "real":
+        raise UserError(f"no real recordings in {root / INFO.folder}; {INFO.how_to_get}")
+    have_mnist = all(_mnist(root, name, "images-idx3") for name in MNIST_FILES.values())
+    kind = kind or ("simulated-sensor" if have_mnist else "synthetic")
+    if kind == "simulated-sensor" and not have_mnist:
+        raise UserError(f"no MNIST in {root / 'mnist'}: put its four IDX files there")
+    folder = INFO.stand_in_folder(writable_root(root)) / (f"{kind}-tiny" if tiny else kind)
+    if not folder.is_dir():
+        _make(root, kind, TINY if tiny else LIMITS, folder)
+    return folder
+
+
+def _make(root: Path, kind: str, limits: dict[str, int], folder: Path) -> None:
+    source = _mnist_images if kind == "simulated-sensor" else _small_digits
+    print(f"simulating an event camera ({kind}) into {folder}; this happens once")
+    with made_whole(folder) as scratch:
+        for split, images, labels in source(root):
+            simulate(images[: limits[split]], labels[: limits[split]], scratch / split)
+        mark_kind(scratch, kind)
+
+
+def _mnist(root: Path, name: str, what: str) -> Path | None:
+    return next(iter(sorted((root / "mnist").glob(f"{name}-{what}-ubyte*"))), None)
+
+
+def _mnist_images(root: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    for split, name in MNIST_FILES.items():
+        labels = _mnist(root, name, "labels-idx1")
+        if labels is None:
+            raise UserError(f"{root / 'mnist'}: images without {name}-labels-idx1-ubyte.gz")
+        yield split, read_idx(_mnist(root, name, "images-idx3")), read_idx(labels)
+
+
+def _small_digits(_: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    # scikit-learn's 8 x 8 digits, enlarged to MNIST's 20 x 20 in 28 x 28; every fifth is for test.
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.zeros((len(digits.images), 28, 28), np.uint8)
+    for n, image in enumerate(digits.images):
+        images[n, 4:24, 4:24] = (zoom(image / 16, 2.5, order=1) * 255).clip(0, 255)
+    test = np.arange(len(images)) % 5 == 4
+    for split, rows in (("Train", ~test), ("Test", test)):
+        yield split, images[rows], digits.target[rows]
+
+
+def _read_splits(
+    files: dict[str, list[tuple[Path, int]]], folder: Path, steps: int
+) -> dict[str, np.ndarray]:
+    arrays, digest = {}, hashlib.sha256()
+    for split, found in files.items():
+        trains, labels, digests = _read_split(found, steps)
+        arrays |= pack_split(split, trains, labels)
+        for (path, _), one in zip(found, digests, strict=True):
+            digest.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
+    return arrays | {"sha256": np.array(digest.hexdigest())}
+
+
+def _read_split(
+    files: list[tuple[Path, int]], steps: int
+) -> tuple[SpikeTrains, np.ndarray, list[str]]:
+    def read_one(file: tuple[Path, int]) -> tuple[np.ndarray, str]:
+        events = read_events_5byte(file[0], PIXELS, PIXELS)
+        digest = hashlib.sha256(file[0].read_bytes()).hexdigest()
+        return bin_events(events, steps, str(file[0])), digest
+
+    keys, digests = zip(*map_in_order(read_one, files, threads=1), strict=True)
+    trains = SpikeTrains.from_keys(list(keys), steps, CHANNELS)
+    return trains, np.array([digit for _, digit in files], np.int64), list(digests)
