@@ -107,7 +107,7 @@ def _scene(image: np.ndarray, camera: EventCamera) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _watch(scene, path, thresholds, step_us, room):
+def _watch(scene, path, thresholds, step_us, room):  # noqa: ANN001, ANN202
     side = int(np.sqrt(thresholds.shape[1]) + 0.5)
     margin = side
     pixel = np.empty(room, np.int64)
@@ -135,7 +135,7 @@ def _watch(scene, path, thresholds, step_us, room):
 
 
 @njit(cache=True, nogil=True)
-def _look(scene, corner, margin, side, out):
+def _look(scene, corner, margin, side, out):  # noqa: ANN001, ANN202
     # Bilinear view of the scene whose corner lies at `corner` on the sensor.
     x, y = margin - corner[0], margin - corner[1]
     x0, y0 = int(np.floor(x)), int(np.floor(y))

@@ -1,0 +1,213 @@
+"""N-TIDIGITS: spoken digits heard by a silicon cochlea of 64 channels (Anumula et al. 2018).
+
+On disk one HDF5 file: `train_labels` and `test_labels` are lists of names `<speaker>-...-<digits>`,
+`*_addresses/<name>` the channels and `*_timestamps/<name>` the times in seconds. The paper takes
+single digits, 11 classes: z (zero) is class 0, o (oh) class 10.
+
+    from lsm.data import ntidigits
+    data = ntidigits.load(Path("data"))
+    data.train.dense()          # (129, samples, 64)
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.errors import UserError
+from harness.parallel import map_in_order
+from lsm.data.cochlea import AudioSpikes, hear
+from lsm.data.spoken import DIGITS, Utterance, recorded, synthesised
+from lsm.data.storage import (
+    SpikeSet,
+    cached,
+    fingerprint,
+    made_whole,
+    pack_split,
+    unpack_split,
+    writable_root,
+)
+from lsm.spikes import SpikeTrains
+
+INFO = DatasetInfo(
+    name="N-TIDIGITS",
+    folder="ntidigits",
+    files=("n-tidigits.hdf5",),
+    licence="see the authors' page; the sounds behind it are TIDIGITS (LDC93S10)",
+    source="J. Anumula et al., Front. Neurosci. 12:23 (2018)",
+    how_to_get="the authors' page, https://sensors.ini.ch/databases: put n-tidigits.hdf5 here",
+    stand_in="simulated-sensor",
+)
+FILE = "n-tidigits.hdf5"
+CHANNELS = 64
+STEPS = 129
+CLASSES = (*map(str, range(10)), "oh")
+SYNTHETIC = {"train": (16, 8), "test": (8, 8)}  # speakers, takes of every digit
+TINY = {"train": (4, 4), "test": (2, 3)}
+
+
+def load(
+    root: Path, *, kind: str | None = None, tiny: bool = False, steps: int = STEPS
+) -> SpikeSet:
+    """The best N-TIDIGITS at hand, single digits, binned as in the paper.
+
+    The real file; else the recordings in `root/fsdd` heard by a simulated cochlea, the last
+    speaker for test; else synthesised digits heard by the same. What has to be made is made
+    once, in the real file's form, and read as that is.
+
+    Args:
+        root: the data folder.
+        kind: insist on this kind.
+        tiny: a few synthetic utterances, for smoke runs.
+        steps: at most so many bins an utterance.
+
+    Raises:
+        UserError: the kind asked for is not to be had, or a file is wrong.
+    """
+    folder = _folder(root, "synthetic" if tiny else kind, tiny)
+    path = folder / FILE
+    key = fingerprint([path], steps, "v1")
+    cache = writable_root(root) / "cache" / f"ntidigits-{key}.npz"
+    arrays = cached(cache, lambda: _read_splits(path, steps))
+    parts = [part for split in ("train", "test") for part in unpack_split(split, arrays)]
+    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), CLASSES, *parts)
+
+
+def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance") -> np.ndarray:
+    """Spikes of one utterance as sorted keys step * 64 + channel.
+
+    Bins of 1 ms from time 0, of which as many neighbours as needed are joined to come down to
+    `steps`; what is left of the steps stays empty (LSM paper, code).
+
+    Raises:
+        UserError: no spikes, lengths that differ, a channel over 63 or a negative time.
+    """
+    channels, times = spikes
+    if len(channels) != len(times):
+        raise UserError(f"{where}: {len(channels)} addresses, but {len(times)} times")
+    if len(times) == 0:
+        raise UserError(f"{where}: no spikes in it")
+    if not (np.isfinite(times).all() and times.min() >= 0):
+        raise UserError(f"{where}: a time is negative or no number; times are seconds from 0")
+    if channels.min() < 0 or channels.max() >= CHANNELS:
+        raise UserError(f"{where}: channels {channels.min()} to {channels.max()}, expected 0 to 63")
+    # A spike at 0.003 s belongs to bin 3, whatever its last binary digit says.
+    bins = np.floor(times * 1000 + 1e-6).astype(np.int64)
+    joined = -(-(int(bins.max()) + 1) // steps)
+    return np.unique(bins // joined * CHANNELS + channels.astype(np.int64))
+
+
+def read(path: Path, split: str, steps: int = STEPS) -> tuple[SpikeTrains, np.ndarray]:
+    """Spike trains and classes of the single digits of a split, "train" or "test".
+
+    Raises:
+        UserError: no HDF5 file, or it is damaged or of another form.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_split(file, path, split, steps)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as HDF5 ({error})") from error
+
+
+def write(path: Path, splits: dict[str, Iterable[tuple[str, AudioSpikes]]]) -> None:
+    """Write named utterances in the real file's form.
+
+    Args:
+        path: of the new file.
+        splits: "train" and "test", each with (name, spikes); names end in `-<digits>`.
+    """
+    with h5py.File(path, "w", track_order=False) as file:
+        for split, utterances in splits.items():
+            names = []
+            for name, spikes in utterances:
+                names.append(name.encode())
+                file[f"{split}_addresses/{name}"] = spikes.channels.astype(np.uint8)
+                file[f"{split}_timestamps/{name}"] = spikes.times_s
+            file[f"{split}_labels"] = np.array(names)
+
+
+def listen(utterances: Iterable[Utterance]) -> Iterable[tuple[str, AudioSpikes]]:
+    """What the simulated cochlea makes of utterances, with N-TIDIGITS-like names."""
+
+    def one(utterance: Utterance) -> tuple[str, AudioSpikes]:
+        name = f"{utterance.speaker}-{utterance.take:03d}-{utterance.digit}"
+        return name, hear(utterance.sound)
+
+    return map_in_order(one, utterances)
+
+
+def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
+    real = INFO.found(root)
+    if real and not tiny and kind in (None, kind_of(real)):
+        return real
+    if kind == "real":
+        raise UserError(f"no {FILE} in {root / INFO.folder}; {INFO.how_to_get}")
+    fsdd = root / "fsdd"
+    have_wavs = fsdd.is_dir() and any(fsdd.glob("*.wav"))
+    kind = kind or ("simulated-sensor" if have_wavs else "synthetic")
+    if kind == "simulated-sensor" and not have_wavs:
+        raise UserError(f"no recordings in {fsdd}: put <digit>_<speaker>_<n>.wav files there")
+    folder = INFO.stand_in_folder(writable_root(root)) / (f"{kind}-tiny" if tiny else kind)
+    if not folder.is_dir():
+        print(f"simulating a cochlea ({kind}) into {folder}; this happens once")
+        with made_whole(folder) as scratch:
+            splits = _by_speaker(fsdd) if kind == "simulated-sensor" else _synthetic(tiny)
+            write(scratch / FILE, {name: listen(split) for name, split in splits.items()})
+            mark_kind(scratch, kind)
+    return folder
+
+
+def _by_speaker(folder: Path) -> dict[str, list[Utterance]]:
+    utterances = list(recorded(folder))
+    speakers = sorted({utterance.speaker for utterance in utterances})
+    if len(speakers) < 2:
+        raise UserError(f"{folder}: one speaker only; training and test need different ones")
+    return {
+        "train": [u for u in utterances if u.speaker != speakers[-1]],
+        "test": [u for u in utterances if u.speaker == speakers[-1]],
+    }
+
+
+def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
+    sizes = TINY if tiny else SYNTHETIC
+    return {split: synthesised(*size, seed=n) for n, (split, size) in enumerate(sizes.items())}
+
+
+def _read_splits(path: Path, steps: int) -> dict[str, np.ndarray]:
+    arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
+    for split in ("train", "test"):
+        arrays |= pack_split(split, *read(path, split, steps))
+    return arrays
+
+
+def _read_split(
+    file: h5py.File, path: Path, split: str, steps: int
+) -> tuple[SpikeTrains, np.ndarray]:
+    groups = [f"{split}_{part}" for part in ("labels", "addresses", "timestamps")]
+    for group in groups:
+        if group not in file:
+            raise UserError(f"{path}: no {group} in it; this is not N-TIDIGITS")
+    keys, labels = [], []
+    for name in _names(file[groups[0]]):
+        digits = name.rsplit("-", 1)[-1]
+        if not digits or set(digits) - set(DIGITS):
+            raise UserError(f"{path}: label {name!r} does not end in digits 1-9, z or o")
+        if len(digits) > 1:
+            continue
+        where = f"{path}, {split} {name}"
+        if name not in file[groups[1]] or name not in file[groups[2]]:
+            raise UserError(f"{where}: no addresses or no timestamps for this label")
+        spikes = AudioSpikes(file[groups[1]][name][()], file[groups[2]][name][()])
+        keys.append(bin_spikes(spikes, steps, where))
+        labels.append(DIGITS.index(digits))
+    if not keys:
+        raise UserError(f"{path}: no single digits among the {split} labels")
+    return SpikeTrains.from_keys(keys, steps, CHANNELS), np.array(labels, np.int64)
+
+
+def _names(labels: h5py.Dataset) -> list[str]:
+    return [n.decode() if isinstance(n, bytes) else str(n) for n in labels[()]]
