@@ -69,7 +69,7 @@ def test_stand_in_on_a_bare_machine(tmp_path, capsys):
     assert "simulating" not in capsys.readouterr().out
 
 
-def test_mnist_goes_before_the_camera(tmp_path, monkeypatch):
+def test_mnist_goes_before_the_camera(tmp_path):
     (tmp_path / "mnist").mkdir()
     for name in ("train", "t10k"):
         images = np.random.default_rng(0).integers(0, 255, (10, 28, 28)).astype(np.uint8)
@@ -152,7 +152,7 @@ def test_a_kind_that_is_not_there_is_said(tmp_path):
 
 
 @pytest.mark.skipif("DATA_ROOT" not in os.environ, reason="needs real recordings")
-def test_real_recordings(tmp_path):
+def test_real_recordings():
     real = Path(os.environ["DATA_ROOT"]) / "nmnist"
     if not nmnist.INFO.found(real.parent):
         pytest.skip("no N-MNIST there")
