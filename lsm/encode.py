@@ -25,12 +25,14 @@ class Plan(NamedTuple):
     traces: np.ndarray
     slot: np.ndarray
 
-    def work(self, samples: int, neurons: int, dtype: type) -> kernels.Work:
+    def work(
+        self, samples: int, neurons: int, dtype: type, padded: int | None = None
+    ) -> kernels.Work:
         """Empty arrays for what is read."""
-        sizes = (self.window.max() + 1, self.traces.shape[1], self.slot.max() + 1)
-        kinds = (np.float32, np.float64, dtype)
         return kernels.Work(
-            *(np.zeros((samples, k, neurons), d) for k, d in zip(sizes, kinds, strict=True))
+            np.zeros((samples, self.window.max() + 1, padded or neurons), np.float32),
+            np.zeros((samples, self.traces.shape[1], neurons), np.float64),
+            np.zeros((samples, self.slot.max() + 1, neurons), dtype),
         )
 
 
@@ -132,7 +134,8 @@ def _noise_scale(reservoir: Reservoir, dtype: type) -> np.floating:
 
 def _features(work: kernels.Work, plan: Plan) -> np.ndarray:
     lengths = np.bincount(plan.window)[:, None].astype(np.float32)
-    parts = (work.counts / lengths, work.traces, work.membranes)
+    counts = work.counts[:, :, : work.traces.shape[2]]
+    parts = (counts / lengths, work.traces, work.membranes)
     return np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1, dtype=np.float32)
 
 
@@ -146,20 +149,17 @@ def _compiled(
     dtype: type,
 ) -> Iterator[tuple[tuple[int, int], kernels.Work]]:
     spec = reservoir.spec
-    table = kernels.pack(reservoir.integers)
-    squares = table if reservoir.squares is None else kernels.pack(reservoir.squares)
+    table = reservoir.tables[0]
     quantiles = kernels.normal_table().astype(dtype)
     group = kernels.GROUP_ONE_BLOCK if len(table) == 1 else kernels.GROUP_MANY_BLOCKS
 
     def encode_chunk(first: int) -> tuple[tuple[int, int], kernels.Work]:
         part = (first, min(first + CHUNK, span[1]))
-        work = plan.work(part[1] - part[0], spec.neurons, dtype)
+        work = plan.work(part[1] - part[0], spec.neurons, dtype, padded=len(table) * table.shape[2])
         kernels.run(
             (trains.rows, trains.channels, trains.steps, trains.inputs),
-            (table, squares),
-            dtype(reservoir.unit),
-            dtype(spec.decay),
-            dtype(spec.threshold),
+            reservoir.tables,
+            (dtype(reservoir.unit), dtype(spec.decay), dtype(spec.threshold)),
             (_noise_scale(reservoir, dtype), _noise_key(seed), quantiles),
             (plan.window, plan.traces, plan.slot),
             work,

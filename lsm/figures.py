@@ -61,7 +61,7 @@ def firing_rates(path: Path, rates: Mapping[str, np.ndarray]) -> Path:
     ):
         axis.hist(
             values.ravel(), edges, density=True, histtype="step", color=colour,
-            linewidth=1.6, label=f"{name}: mean {values.mean():.3f}, none {np.mean(values == 0):.0%}",
+            linewidth=1.6, label=f"{name}: mean {values.mean():.3f}, 0: {np.mean(values == 0):.0%}",
         )  # fmt: skip
     axis.set(xlabel="spikes per neuron and step", ylabel="density", yscale="log")
     axis.legend(frameon=False)

@@ -4,6 +4,7 @@ Work goes on by groups of samples, step by step, and within a step by blocks of 
 weights stay in the cache while the whole group passes over them.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ NORMAL_BITS = 12  # read noise is drawn from a table of 2^12 normal quantiles
 
 
 class Work(NamedTuple):
-    """What the loop fills, each (B, reads of that kind, neurons)."""
+    """What the loop fills, each (B, reads of that kind, neurons); counts may be wider."""
 
     counts: np.ndarray
     traces: np.ndarray
@@ -53,6 +54,7 @@ def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
+@cache
 def normal_table() -> np.ndarray:
     """Quantiles of the normal distribution at 2^12 equal steps, float32, variance 1."""
     from scipy.special import ndtri
@@ -106,22 +108,26 @@ def _gather_inputs(rows, channels, row, active, g, n, zero):
 
 
 @njit(cache=True, nogil=True)
-def _fire(membranes, itemsize, sums, width, unit, decay, threshold, base, fired, n, places):
+def _fire(membranes, itemsize, sums, seen, width, neuron, base, fired, n, places):
     # One block of one sample: who fires is appended to `fired`; returns their number.
+    unit, decay, threshold = neuron
     for start in range(0, width, LANES):
-        bits = lif_lanes(membranes + start * itemsize, sums + start * 4, unit, decay, threshold)
+        u, four = membranes + start * itemsize, start * 4
+        bits = lif_lanes(u, sums + four, seen + four, unit, decay, threshold)
         n += append_bits(bits, np.uint32(base + start), places, fired + n * 4)
     return n
 
 
 @njit(cache=True, nogil=True)
-def _fire_noisy(u, start, drive, decay, threshold, base, fired, g, n):
+def _fire_noisy(u, g, base, drive, neuron, inputs, fired, n, seen, at):
+    _, decay, threshold = neuron
     for j in range(len(drive)):
-        new = decay * u[g, start + j] + drive[j]
-        u[g, start + j] = new
+        new = decay * u[g, base + j] + drive[j]
+        u[g, base + j] = new
         if new > threshold:
-            u[g, start + j] = 0
-            fired[g, n] = base + j
+            u[g, base + j] = 0
+            seen[at[0], at[1], base + j] += 1
+            fired[g, n] = inputs + base + j
             n += 1
     return n
 
@@ -139,15 +145,14 @@ def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
 
 
 @njit(cache=True, nogil=True)
-def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group, places):
+def run(trains, tables, neuron, noise, plan, work, span, group, places):
     """Run samples `span` = (first, last) through the reservoir, filling `work`.
 
     Args:
         trains: (rows, channels, steps, inputs) of `SpikeTrains`.
         tables: weights and squared conductances, see `pack`.
-        unit: what 1 stands for in the weights, in the floating type of the membranes.
-        decay: d, same type.
-        threshold: Vth, same type.
+        neuron: (what 1 stands for in the weights, decay, threshold), in the floating type of
+            the membranes.
         noise: (scale, key, quantiles); scale 0: no read noise.
         plan: (window (T,), trace weights (T, K), membrane slot (T,) or -1).
         work: see `Work`; its first sample is `span[0]`.
@@ -155,109 +160,69 @@ def run(trains, tables, unit, decay, threshold, noise, plan, work, span, group, 
         group: samples that go together.
         places: `BIT_PLACES`.
     """
-    steps, neurons = trains[2], work.counts.shape[2]
-    blocks, _, width = tables[0].shape
+    steps, neurons = trains[2], work.traces.shape[2]
+    blocks, rows_each, width = tables[0].shape
     u = np.zeros((group, blocks * width), work.membranes.dtype)
-    active = np.zeros((group, tables[0].shape[1] + SLACK), np.uint32)
+    active = np.zeros((group, rows_each + SLACK), np.uint32)
     fired = np.zeros_like(active)
-    counts = np.zeros(group, np.int64)
-    scratch = (
-        np.empty(width, np.int32),
-        np.empty(width, np.int32),
-        np.empty(width, u.dtype),
-        np.empty(width, u.dtype),
-        np.empty(group, np.int64),
-        places,
-    )
+    counts, lengths = np.zeros(group, np.int64), np.zeros(group, np.int64)
+    sums, squares = np.empty(width, np.int32), np.empty(width, np.int32)
+    scratch = (sums, squares, np.empty(width, u.dtype), np.empty(width, u.dtype), lengths, places)
     for first in range(span[0], span[1], group):
-        size = min(group, span[1] - first)
+        size, offset = min(group, span[1] - first), first - span[0]
         u[:] = 0
         counts[:] = 0
         for t in range(steps):
-            _step(
-                trains,
-                tables,
-                unit,
-                decay,
-                threshold,
-                noise,
-                u,
-                active,
-                fired,
-                counts,
-                scratch,
-                first,
-                size,
-                t,
-            )
-            _record(fired, counts, size, first - span[0], t, trains[3], plan, work)
+            lists, at = (active, fired, counts), (first, size, t, offset, plan[0][t])
+            _step(trains, tables, neuron, noise, u, lists, scratch, work.counts, at)
+            if plan[1].shape[1]:
+                _trace(fired, counts, size, offset, plan[1][t], trains[3], work.traces)
             if plan[2][t] >= 0:
                 for g in range(size):
-                    work.membranes[first + g - span[0], plan[2][t]] = u[g, :neurons]
+                    work.membranes[offset + g, plan[2][t]] = u[g, :neurons]
             active, fired = fired, active
 
 
 @njit(cache=True, nogil=True)
-def _record(fired, counts, size, offset, t, inputs, plan, work):
-    windows, weights, _ = plan
-    seen, traces = work.counts, work.traces
-    window, kinds = windows[t], weights.shape[1]
+def _trace(fired, counts, size, offset, weights, inputs, traces):
     for g in range(size):
         for k in range(counts[g]):
-            neuron = np.int64(fired[g, k]) - inputs
-            seen[offset + g, window, neuron] += 1
-            for i in range(kinds):
-                traces[offset + g, i, neuron] += weights[t, i]
+            for i in range(len(weights)):
+                traces[offset + g, i, np.int64(fired[g, k]) - inputs] += weights[i]
 
 
 @njit(cache=True, nogil=True)
-def _step(
-    trains, tables, unit, decay, threshold, noise, u, active, fired, counts, scratch, first, size, t
-):
+def _step(trains, tables, neuron, noise, u, lists, scratch, seen, at):
     # One step of a group: `active` lists the counts[g] neurons that fired last; fills `fired`.
     rows, channels, steps, inputs = trains
-    weights, variances = tables
-    blocks, rows_each, width = weights.shape
-    vectors, stride = width // LANES, width * 2
-    scale, key, quantiles = noise
+    blocks, rows_each, width = tables[0].shape
+    active, fired, counts = lists
     sums, squares, drive, spread, lengths, places = scratch
+    first, size, t, offset, window = at
     for g in range(size):
         row = (first + g) * steps + t
         lengths[g] = _gather_inputs(rows, channels, row, active, g, counts[g], rows_each - 1)
         counts[g] = 0
-    sums_at, squares_at = sums.ctypes.data, squares.ctypes.data
+    stride, stored = width * 2, active.shape[1] * 4
     for b in range(blocks):
-        base = b * width
+        block, base = b * rows_each * stride, b * width
         for g in range(size):
-            at = active.ctypes.data + g * active.shape[1] * 4
-            _add(
-                vectors,
-                weights.ctypes.data + b * rows_each * stride,
-                stride,
-                at,
-                lengths[g],
-                sums_at,
-            )
-            if scale == 0:
+            listed = active.ctypes.data + g * stored
+            weights = tables[0].ctypes.data + block
+            _add(width // LANES, weights, stride, listed, lengths[g], sums.ctypes.data)
+            if noise[0] == 0:
                 membranes = u.ctypes.data + (g * u.shape[1] + base) * u.itemsize
+                row = (offset + g) * seen.shape[1] + window
                 counts[g] = _fire(
-                    membranes,
-                    u.itemsize,
-                    sums_at,
-                    width,
-                    unit,
-                    decay,
-                    threshold,
-                    inputs + base,
-                    fired.ctypes.data + g * fired.shape[1] * 4,
-                    counts[g],
-                    places.ctypes.data,
-                )
+                    membranes, u.itemsize, sums.ctypes.data,
+                    seen.ctypes.data + (row * seen.shape[2] + base) * 4, width, neuron,
+                    inputs + base, fired.ctypes.data + g * stored, counts[g], places.ctypes.data,
+                )  # fmt: skip
                 continue
-            squares_of = variances.ctypes.data + b * rows_each * stride
-            _add(vectors, squares_of, stride, at, lengths[g], squares_at)
-            stream = mix(key + np.uint64((first + g) * steps + t)) + np.uint64(base)
-            _noisy_drive(sums, squares, unit, scale, stream, quantiles, drive, spread)
+            variances = tables[1].ctypes.data + block
+            _add(width // LANES, variances, stride, listed, lengths[g], squares.ctypes.data)
+            key = mix(noise[1] + np.uint64((first + g) * steps + t)) + np.uint64(base)
+            _noisy_drive(sums, squares, neuron[0], noise[0], key, noise[2], drive, spread)
             counts[g] = _fire_noisy(
-                u, base, drive, decay, threshold, inputs + base, fired, g, counts[g]
+                u, g, base, drive, neuron, inputs, fired, counts[g], seen, (offset + g, window)
             )

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from harness.errors import UserError
+from lsm import kernels
 from rram import Chip, Crossbar, Pair
 from rram.crossbar import Reading
 
@@ -90,6 +92,12 @@ class Reservoir:
     def weights(self) -> np.ndarray:
         """(inputs + neurons, neurons) float32, in membrane units: input rows first."""
         return self.integers * np.float32(self.unit)
+
+    @cached_property
+    def tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and squares (weights again, where there are none) as the loop wants them."""
+        weights = kernels.pack(self.integers)
+        return weights, weights if self.squares is None else kernels.pack(self.squares)
 
 
 def from_weights(spec: ReservoirSpec, inputs: np.ndarray, recurrent: np.ndarray) -> Reservoir:

@@ -17,6 +17,7 @@ LANES = 32
 ROWS_AT_ONCE = 4  # rows added in 16 bits before the sum is widened to 32
 
 _I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _SHORTS, _INTS = ir.VectorType(_I16, LANES), ir.VectorType(_I32, LANES)
 
 
@@ -88,7 +89,7 @@ def add_rows(_typing, vectors, table, stride, active, count, out):  # noqa: ANN0
 
 
 @intrinsic
-def lif_lanes(_typing, membrane, drive, unit, decay, threshold):  # noqa: ANN001, ANN201, ARG001
+def lif_lanes(_typing, membrane, drive, seen, unit, decay, threshold):  # noqa: ANN001, ANN201, ARG001
     """One LIF step of 32 neurons; returns who fired, bit k for neuron k (uint32).
 
     u = decay * u + unit * drive, fires where u > threshold, and what fired is set to 0.
@@ -96,13 +97,14 @@ def lif_lanes(_typing, membrane, drive, unit, decay, threshold):  # noqa: ANN001
     Args:
         membrane: address of the membranes u, in the floating type of the last three.
         drive: address of int32 sums.
+        seen: address of float32 counts, which grow by the spikes.
         unit: weight of 1 in the sums.
         decay: d.
         threshold: Vth.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
-        membrane, drive, unit, decay, threshold = arguments
+        membrane, drive, seen, unit, decay, threshold = arguments
         floats = ir.VectorType(unit.type, LANES)
         old = _load(builder, membrane, floats)
         sums = builder.sitofp(_load(builder, drive, _INTS), floats)
@@ -112,9 +114,11 @@ def lif_lanes(_typing, membrane, drive, unit, decay, threshold):  # noqa: ANN001
         fired = builder.fcmp_ordered(">", new, _splat(builder, threshold))
         left = builder.select(fired, ir.Constant(floats, None), new)
         builder.store(left, _at(builder, membrane, floats), align=unit.type.get_abi_size(_layout()))
+        counts = builder.fadd(_load(builder, seen, _FLOATS), builder.uitofp(fired, _FLOATS))
+        builder.store(counts, _at(builder, seen, _FLOATS), align=4)
         return builder.bitcast(fired, _I32)
 
-    return types.uint32(types.int64, types.int64, unit, unit, unit), codegen
+    return types.uint32(types.int64, types.int64, types.int64, unit, unit, unit), codegen
 
 
 BIT_PLACES = np.zeros((256, 8), np.uint8)  # numbers of the set bits of every byte, in order
