@@ -73,10 +73,8 @@ class FrozenEncoder:
     ) -> None:
         self.network = network
         self.layers = [
-            RandomLayer(name, shape[0], spec, chip, reading, network.input_scale, device)
-            for (name, shape), spec in zip(
-                network.shapes.items(), network.abstractions, strict=True
-            )
+            RandomLayer(name, shape, chip, reading, network.input_scale, device)
+            for name, shape in network.shapes.items()
         ]
 
     @property
@@ -98,36 +96,52 @@ class FrozenEncoder:
             points = points if grouping is None else grouping.centres
         return levels
 
-    def calibrate(self, batches: Sequence[Batch], threads: int | None = None) -> None:
+    def calibrate(
+        self, batches: Sequence[Batch], threads: int | None = None
+    ) -> tuple[torch.Tensor, list[Moments]]:
         """Gather the batch-norm statistics of the frozen network, layer after layer.
 
         One pass over `batches`: each layer's mean and variance are those of its projections
         over all neighbours of all centres of all clouds, the layers below already normalised.
+
+        Returns:
+            Features (clouds, C) of the batches, so normalised, and the moments of each layer.
         """
         states = [batch.clouds for batch in batches]
+        all_moments = []
         for depth, layer in enumerate(self.layers):
             tasks = [
                 (torch.cat(state, -1), batch.groupings[depth], batch.reads)
                 for state, batch in zip(states, batches, strict=True)
             ]
-            moments = map_in_order(partial(starcall, layer.moments), tasks, threads)
-            layer.norm = Norm.from_moments(Moments.added(moments), layer.crossbar.weights.device)
+            moments = Moments.added(map_in_order(partial(starcall, layer.moments), tasks, threads))
+            layer.norm = Norm.of(moments.mean, moments.variance, layer.crossbar.weights.device)
+            all_moments.append(moments)
             features = map_in_order(partial(starcall, layer), tasks, threads)
             states = [
                 Clouds(state.points if grouping is None else grouping.centres, feature)
                 for state, (_, grouping, _), feature in zip(states, tasks, features, strict=True)
             ]
+        return torch.cat([state.features[:, 0] for state in states]), all_moments
 
 
 def make_batch(
-    source: CloudSet, network: PointNetwork, numbers: np.ndarray, device: torch.device | str
+    source: CloudSet,
+    network: PointNetwork,
+    numbers: np.ndarray,
+    device: torch.device | str,
+    rng: np.random.Generator | None = None,
 ) -> Batch:
-    """The clouds `numbers` of `source`, sampled and grouped for `network`."""
+    """The clouds `numbers` of `source`, sampled and grouped for `network`.
+
+    `rng` is the source of random sampling starts; None starts at point 0, so that it repeats.
+    """
     clouds = source.clouds(numbers)
     if not torch.isfinite(clouds.points).all():
         raise UserError(f"{source.name} clouds {numbers[0]} to {numbers[-1]}: NaN among the points")
     clouds = clouds.to(device)
-    return Batch(clouds, group(clouds.points, network), Reads(source.name, tuple(numbers)))
+    groupings = group(clouds.points, network, rng)
+    return Batch(clouds, groupings, Reads(source.name, tuple(numbers)))
 
 
 def calibration_batches(

@@ -117,15 +117,22 @@ def neighbour_max(projected, neighbours, out):
 def neighbour_moments(projected, offset, neighbours, total, squares):
     """Add sum and sum of squares of projected[neighbour] - offset[centre] to two (C,) float64."""
     batch, centres, wanted = neighbours.shape
+    channels = len(total)
+    group_total, group_squares = np.empty(channels, np.float32), np.empty(channels, np.float32)
     for b in range(batch):
         for s in range(centres):
+            group_total[:] = 0
+            group_squares[:] = 0
             centre = offset[b, s]
             for k in range(wanted):
                 row = projected[b, neighbours[b, s, k]]
-                for c in range(len(total)):
-                    value = np.float64(row[c] - centre[c])
-                    total[c] += value
-                    squares[c] += value * value
+                for c in range(channels):
+                    value = row[c] - centre[c]
+                    group_total[c] += value
+                    group_squares[c] += value * value
+            for c in range(channels):
+                total[c] += group_total[c]
+                squares[c] += group_squares[c]
 
 
 @compiled

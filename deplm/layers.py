@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from deplm import kernels
-from deplm.network import PointNetwork, SetAbstraction
+from deplm.network import PointNetwork
 from deplm.points import ball_query, farthest_point_sample, gather
 from deplm.products import product_currents
 from rram import Chip, Crossbar, Pair
@@ -53,6 +53,16 @@ class Moments(NamedTuple):
         rows = rows.flatten(0, -2).double()
         return cls(len(rows), rows.sum(0).cpu().numpy(), rows.square().sum(0).cpu().numpy())
 
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the rows, (C,)."""
+        return self.total / self.count
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance over the rows, (C,)."""
+        return np.maximum(self.squares / self.count - self.mean**2, 0)
+
     @classmethod
     def added(cls, parts: "Iterable[Moments]") -> "Moments":
         """Moments of all rows of all parts."""
@@ -66,33 +76,36 @@ class Norm(NamedTuple):
     shift: torch.Tensor
 
     @classmethod
-    def from_moments(cls, moments: Moments, device: torch.device) -> "Norm":
-        """Mean 0 and variance 1 over the rows that the moments sum."""
-        mean = moments.total / moments.count
-        variance = np.maximum(moments.squares / moments.count - mean**2, 0)
+    def of(cls, mean: np.ndarray, variance: np.ndarray, device: torch.device | str) -> "Norm":
+        """The map that takes `mean` and `variance`, each (C,), to 0 and 1."""
         scale = 1 / np.sqrt(variance + NORM_EPSILON)
-        return cls(
-            *(torch.tensor(x, dtype=torch.float32).to(device) for x in (scale, -mean * scale))
-        )
+        parts = (scale, -mean * scale)
+        return cls(*(torch.tensor(x, dtype=torch.float32).to(device) for x in parts))
 
     def rectified(self, x: torch.Tensor) -> torch.Tensor:
         """ReLU of the normalised x (..., C), in place."""
         return x.mul_(self.scale).add_(self.shift).relu_()
 
 
-def group(points: torch.Tensor, network: PointNetwork) -> list[Grouping | None]:
+def group(
+    points: torch.Tensor, network: PointNetwork, rng: np.random.Generator | None = None
+) -> list[Grouping | None]:
     """Groupings of every abstraction of `network`; None where it groups all points.
 
     Args:
         points: (B, N, 3) float32.
         network: its centres, neighbours and radii.
+        rng: source of the samplings' random starts in training; None starts at point 0.
     """
     groupings: list[Grouping | None] = []
     for layer in network.abstractions:
         if layer.centres is None:
             groupings.append(None)
             continue
-        centres = gather(points, farthest_point_sample(points, layer.centres))
+        start = None
+        if rng is not None:
+            start = torch.from_numpy(rng.integers(points.shape[1], size=len(points)))
+        centres = gather(points, farthest_point_sample(points, layer.centres, start))
         neighbours = ball_query(points, centres, layer.radius, layer.neighbours)
         groupings.append(Grouping(centres, neighbours))
         points = centres
@@ -104,8 +117,7 @@ class RandomLayer:
 
     Args:
         name: its block on the chip.
-        inputs: 3 coordinates + features.
-        spec: sizes of the abstraction.
+        shape: (3 coordinates + features, channels).
         chip: where the weights come from.
         reading: non-idealities of the read.
         input_scale: multiplies the input of the layer; here it scales the conductances.
@@ -115,14 +127,13 @@ class RandomLayer:
     def __init__(
         self,
         name: str,
-        inputs: int,
-        spec: SetAbstraction,
+        shape: tuple[int, int],
         chip: Chip,
         reading: Reading,
         input_scale: float,
         device: torch.device,
     ) -> None:
-        pair = chip.conductances(name, (inputs, spec.channels))
+        pair = chip.conductances(name, shape)
         self.name = name
         self.chip = chip
         self.crossbar = Crossbar(Pair(*((g * input_scale).to(device) for g in pair)), reading)
@@ -143,17 +154,18 @@ class RandomLayer:
         """
         if self.norm is None:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
+        return self.norm.rectified(self.maxima(inputs, grouping, reads))
+
+    def maxima(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> torch.Tensor:
+        """Maxima (B, S, C) of the projections over the neighbours, not normalised."""
         if self.crossbar.reading.per_product:
-            maxima = torch.stack([c.amax(1) for c in self._products(inputs, grouping, reads)])
-        else:
-            weights = self._weights(reads)
-            maxima = inputs @ weights
-            if grouping is None:
-                maxima = maxima.amax(1, keepdim=True)
-            else:
-                maxima = neighbour_max(maxima, grouping.neighbours)
-                maxima -= grouping.centres @ weights[:3]
-        return self.norm.rectified(maxima)
+            return torch.stack([c.amax(1) for c in self._products(inputs, grouping, reads)])
+        weights = self._weights(reads)
+        projected = inputs @ weights
+        if grouping is None:
+            return projected.amax(1, keepdim=True)
+        maxima = neighbour_max(projected, grouping.neighbours)
+        return maxima.sub_(grouping.centres @ weights[:3])
 
     def moments(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> Moments:
         """Moments of the projections over all clouds, centres and neighbours."""

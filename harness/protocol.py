@@ -92,6 +92,7 @@ class Table:
         name: of `results/<name>.json`.
         title: for people.
         command: the script that runs it.
+        paper_data: name of the data that the paper's figures were measured on.
         config: the dataclass of its constants.
         rows: in the order of the table.
         load: run -> data set; it has a `record: DataRecord`.
@@ -102,6 +103,7 @@ class Table:
     name: str
     title: str
     command: str
+    paper_data: str
     config: type
     rows: tuple[Row, ...]
     load: Callable[["Run"], Any]

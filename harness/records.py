@@ -130,7 +130,9 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def result_rows(row: Row, measurements: list[Measurement], run: Run) -> list[dict[str, Any]]:
+def result_rows(
+    table: Table, row: Row, measurements: list[Measurement], run: Run
+) -> list[dict[str, Any]]:
     """The records of one row, one a metric (keys: see the README, "Results")."""
     shared = {
         "fixed_weights": measurements[0].fixed_weights,
@@ -151,6 +153,7 @@ def result_rows(row: Row, measurements: list[Measurement], run: Run) -> list[dic
         values = [m.values[metric.key] for m in measurements]
         named = {"row": row.name, "metric": metric.name, "unit": metric.unit}
         named |= {"paper": metric.paper, "paper_source": metric.paper_source}
+        named |= {"paper_data": table.paper_data}
         figures = {"values": values, "mean": float(np.mean(values)), "std": _deviation(values)}
         records.append(named | figures | {"protocol": metric.protocol} | shared)
     records[0]["details"] = details

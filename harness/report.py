@@ -15,10 +15,10 @@ HEAD = ("row", "metric", "paper", "here", "chips", "data", "protocol", "weights"
 
 def cells(record: dict[str, Any]) -> tuple[str, ...]:
     """The cells of one record, under `HEAD`; seconds are one chip's, encoding and training."""
-    real = record["data"]["kind"] == "real"
+    data = record["data"]
     paper = "" if record["paper"] is None else f"{record['paper']:.2f}"
-    if paper and not real:
-        paper += " (on real data)"
+    if paper and (data["kind"] != "real" or data["name"] != record["paper_data"]):
+        paper += f" (on real {record['paper_data']})"
     spread = f" ± {record['std']:.2f}" if len(record["values"]) > 1 else ""
     seconds = record["train_seconds"] + record["encode_seconds"]
     return (

@@ -1,0 +1,326 @@
+"""Fashion-MNIST: table 1 of this package, the image column of the DEPLM paper.
+
+`bash run_image.sh --help` lists rows and constants.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.metrics import confusion_matrix
+
+from deplm.augment import Augmentation
+from deplm.data import fashion_mnist
+from deplm.encode import FrozenEncoder, calibration_batches, encode_all
+from deplm.figures_image import draw_figures
+from deplm.network import FASHION_MNIST
+from deplm.pixel_grid import PixelGridEncoder, PixelGridNetwork, Window
+from deplm.train import FrozenClassifier, History, Recipe, TrainedClassifier, train
+from harness.chips import make_chip
+from harness.cli import main
+from harness.config import constant
+from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
+from harness.readout import (
+    LOGISTIC_PENALTIES,
+    RIDGE_PENALTIES,
+    DraggedRidge,
+    LogisticReadout,
+    Readout,
+    RidgeReadout,
+    Rows,
+)
+from rram import DEPLM_40NM, Chip
+from rram.crossbar import Reading
+
+CLASSES = len(fashion_mnist.CLASSES)
+PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
+CURVE = (100, 1000, 10000)  # training images in the learning curve, beside all of them
+WIDE_PENALTIES = (3e-4, 1e-3, 3e-3)
+PIXEL_PENALTIES = (1e-3, 1e-4, 1e-5)
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """Constants of the Fashion-MNIST table; edit them here or with --set name=value."""
+
+    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
+    programming_voltage_v: float | None = constant(
+        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
+    )
+    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    read_noise: float = constant(
+        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
+    )
+    input_bits: int = constant(
+        6, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
+    )
+    calibration_clouds: int = constant(
+        1000, "training images whose statistics normalise the frozen layers", low=1, smoke=64
+    )
+    validation_fraction: float = constant(
+        1 / 6, "part of the training set on which choices are made", low=0.001, high=0.9
+    )
+    epochs: int = constant(300, "of the rows trained by gradient (DEPLM, code)", low=1, smoke=1)
+    batch_size: int = constant(1024, "of the same rows (DEPLM, code)", low=2, smoke=64)
+    learning_rate: float = constant(0.005, "of Adam in the same rows (DEPLM, code)", low=0)
+    train_limit: int | None = constant(
+        None, "train the gradient rows on so many images only; none for all", low=20
+    )
+    plus_channels: int = constant(48, "of each window of DEPLM+", low=1, smoke=4)
+    plus_plus_channels: int = constant(64, "of each window of DEPLM++", low=1, smoke=4)
+    plus_plus_second: int = constant(256, "of the second level of DEPLM++", low=1, smoke=8)
+    dataset: str = constant(
+        fashion_mnist.INFO.folder,
+        "folder of the images in the data folder; for images of one's own",
+    )
+
+
+@dataclass(frozen=True)
+class Features:
+    """Frozen features of all images on one chip, and what they cost."""
+
+    train: np.ndarray
+    test: np.ndarray
+    encode_seconds: float
+    fixed_weights: int
+
+
+def load(run: Run) -> fashion_mnist.FashionMnist:
+    """The data set of the run."""
+    return fashion_mnist.load(run.data_root, run.config.dataset, tiny=run.smoke)
+
+
+def chip_of(run: Run, seed: int) -> Chip:
+    """Chip number `seed` of the run."""
+    return make_chip(run.config, DEPLM_40NM, seed)
+
+
+def paper_features(run: Run, seed: int) -> Features:
+    """Features of the paper's network: sampled and grouped once, encoded by all chips."""
+    return run.once("paper features", lambda: _encode_paper(run, run.seeds, Reading()))[seed]
+
+
+def _encode_paper(run: Run, seeds: list[int], reading: Reading) -> dict[int, Features]:
+    started = time.perf_counter()
+    data, device = run.data, run.device
+    batches = calibration_batches(data.train, FASHION_MNIST, run.config.calibration_clouds, device)
+    encoders = [FrozenEncoder(FASHION_MNIST, chip_of(run, s), reading, device) for s in seeds]
+    for encoder in encoders:
+        encoder.calibrate(batches)
+    train, test = (
+        encode_all(part, FASHION_MNIST, encoders, device=device, label=f"encode {part.name}")
+        for part in (data.train, data.test)
+    )
+    seconds = (time.perf_counter() - started) / len(seeds)
+    return {
+        seed: Features(x, t, seconds, FASHION_MNIST.fixed_weights)
+        for seed, x, t in zip(seeds, train, test, strict=True)
+    }
+
+
+def _grid_features(run: Run, network: PixelGridNetwork, seed: int) -> Features:
+    started = time.perf_counter()
+    encoder = PixelGridEncoder(network, chip_of(run, seed), device=run.device)
+    train, test = run.data.train, run.data.test
+    clouds = run.config.calibration_clouds
+    encoder.calibrate(calibration_batches(train, network, clouds, run.device))
+    x, t = (
+        encode_all(part, network, [encoder], device=run.device, label=f"encode {part.name}")[0]
+        for part in (train, test)
+    )
+    return Features(x, t, time.perf_counter() - started, network.fixed_weights)
+
+
+def plus_network(config: ImageConfig) -> PixelGridNetwork:
+    """DEPLM+: with its readout below the 100,000 weights of the paper's network."""
+    n = config.plus_channels
+    return PixelGridNetwork(((Window(n, 1), Window(n, 2)),), cells=(7,))
+
+
+def plus_plus_network(config: ImageConfig) -> PixelGridNetwork:
+    """DEPLM++: more first-level windows, and a second level on top of them."""
+    n, second = config.plus_plus_channels, config.plus_plus_second
+    first = (Window(n, 1), Window(n, 2))
+    return PixelGridNetwork((first, (Window(second, 1, slope=20.0),)), cells=(5, 4))
+
+
+def linear_on_pixels(run: Run, seed: int) -> Measurement:
+    """Logistic regression on the raw pixels: what the random layers have to beat."""
+    sets = run.data.train, run.data.test
+    pixels = [part.images.reshape(len(part), -1) / np.float32(255) for part in sets]
+    return _logistic(run, seed, Features(*pixels, 0.0, 0), PIXEL_PENALTIES)
+
+
+def logistic_readout(run: Run, seed: int) -> Measurement:
+    """The paper's network with logistic regression on its frozen features."""
+    return _logistic(run, seed, paper_features(run, seed), LOGISTIC_PENALTIES)
+
+
+def closed_form_readout(run: Run, seed: int) -> Measurement:
+    """The paper's network with a closed-form readout of its frozen features."""
+    return _closed_form(run, seed, paper_features(run, seed), RIDGE_PENALTIES, steps=32)
+
+
+def chip_effects(run: Run, seed: int) -> Measurement:
+    """The closed-form row, every product read with noise and bit-serial inputs."""
+    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    features = _encode_paper(run, [seed], reading)[seed]
+    measurement = _closed_form(run, seed, features, RIDGE_PENALTIES, steps=32)
+    note = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
+    return replace(measurement, note=note)
+
+
+def deplm_plus(run: Run, seed: int) -> Measurement:
+    """DEPLM+ with the closed-form readout."""
+    features = _grid_features(run, plus_network(run.config), seed)
+    return _closed_form(run, seed, features, WIDE_PENALTIES, steps=8)
+
+
+def deplm_plus_plus(run: Run, seed: int) -> Measurement:
+    """DEPLM++ with the closed-form readout."""
+    features = _grid_features(run, plus_plus_network(run.config), seed)
+    return _closed_form(run, seed, features, WIDE_PENALTIES, steps=8)
+
+
+def paper_recipe(run: Run, seed: int) -> Measurement:
+    """The published training of the readout, random layers frozen."""
+    model = FrozenClassifier(FASHION_MNIST, chip_of(run, seed), CLASSES, run.device)
+    return _trained(run, seed, model, FASHION_MNIST.fixed_weights)
+
+
+def trained_twin(run: Run, seed: int) -> Measurement:
+    """The paper's network with all its weights trained."""
+    model = TrainedClassifier(FASHION_MNIST, CLASSES, run.device)
+    return _trained(run, seed, model, 0)
+
+
+def _parts(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    return split(len(run.data.train), run.config.validation_fraction)
+
+
+def _closed_form(
+    run: Run, seed: int, features: Features, penalties: tuple[float, ...], steps: int
+) -> Measurement:
+    started = time.perf_counter()
+    rows, held = _parts(run)
+    labels = run.data.train.labels
+    training, validation = ((features.train[part], labels[part]) for part in (rows, held))
+    readout = DraggedRidge(CLASSES, penalties, steps).fit(training, validation)
+    seconds = time.perf_counter() - started
+    measurement = _measurement(run, features, readout, seconds)
+    plain = readout.ridge_.predict(features.test) == run.data.test.labels
+    measurement.values["accuracy, plain ridge"] = 100 * float(plain.mean())
+    if seed == 0:
+        make = partial(RidgeReadout, CLASSES)
+        curve = _curve(
+            training, validation, lambda part: make().partial_fit(*part).solve(readout.penalty_)
+        )
+        measurement.details["curve"] = curve
+    return measurement
+
+
+def _logistic(run: Run, seed: int, features: Features, penalties: tuple[float, ...]) -> Measurement:
+    started = time.perf_counter()
+    rows, held = _parts(run)
+    labels = run.data.train.labels
+    training, validation = ((features.train[part], labels[part]) for part in (rows, held))
+    readout = LogisticReadout(CLASSES, penalties).fit(training, validation)
+    seconds = time.perf_counter() - started
+    measurement = _measurement(run, features, readout, seconds)
+    if seed == 0:
+        alone = LogisticReadout(CLASSES, (readout.penalty_,))
+        curve = _curve(training, validation, lambda part: alone.fit(part, part))
+        measurement.details["curve"] = curve
+    return measurement
+
+
+def _measurement(
+    run: Run, features: Features, readout: Readout, train_seconds: float
+) -> Measurement:
+    """Look at the test set: once, when all is chosen."""
+    labels = run.data.test.labels
+    guesses = readout.predict(features.test)
+    confusion = confusion_matrix(labels, guesses, labels=np.arange(CLASSES))
+    return Measurement(
+        values={"accuracy": 100 * float((guesses == labels).mean())},
+        fixed_weights=features.fixed_weights,
+        trained_weights=features.train.shape[1] * CLASSES,
+        train_seconds=train_seconds,
+        encode_seconds=features.encode_seconds,
+        details={"confusion": confusion.tolist()},
+    )
+
+
+def _curve(training: Rows, validation: Rows, fit: Callable[[Rows], Readout]) -> list[list[float]]:
+    """[training images, validation accuracy in %] for growing parts of the training rows."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(training[1]))
+    points = []
+    for count in (*(n for n in CURVE if n < len(order)), len(order)):
+        part = np.sort(order[:count])
+        guesses = fit((training[0][part], training[1][part])).predict(validation[0])
+        points.append([count, 100 * float((guesses == validation[1]).mean())])
+    return points
+
+
+def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) -> Measurement:
+    started = time.perf_counter()
+    config, data = run.config, run.data
+    rows, held = _parts(run)
+    rows = rows[: config.train_limit]
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        step_epochs=20,
+        step_factor=0.7,
+        augmentation=Augmentation(dropout=0.875, shift=0.1),
+    )
+    sets = data.train.part("train", rows), data.train.part("validation", held), data.test
+    history: History = train(model, FASHION_MNIST, recipe, sets, seed, f"chip {seed}")
+    weights = sum(rows * columns for rows, columns in FASHION_MNIST.shapes.values())
+    readout = FASHION_MNIST.abstractions[-1].channels * CLASSES
+    return Measurement(
+        values={"accuracy": history.by_validation(), "accuracy (paper)": history.by_test()},
+        fixed_weights=fixed_weights,
+        trained_weights=readout + weights - fixed_weights,
+        train_seconds=time.perf_counter() - started,
+        details={f"history {seed}": [history.validation, history.test]},
+        note=f"{config.epochs} of the paper's 300 epochs on {len(rows):,} images",
+    )
+
+
+ON_CHIP = Metric(paper=77.20, paper_source=PAPER)
+PLAIN = Metric("accuracy, plain ridge")
+BEST_ON_TEST = Metric(protocol="paper", paper=77.20, paper_source=PAPER)
+
+TABLE = Table(
+    name="image",
+    title="Fashion-MNIST",
+    command="run_image.sh",
+    paper_data=fashion_mnist.INFO.name,
+    config=ImageConfig,
+    rows=(
+        Row("linear on pixels", linear_on_pixels, chips=1),
+        Row("DEPLM, closed-form readout", closed_form_readout, (ON_CHIP, PLAIN)),
+        Row("DEPLM, logistic readout", logistic_readout, (ON_CHIP,)),
+        Row("DEPLM, chip effects", chip_effects, (ON_CHIP, PLAIN), default=False),
+        Row("DEPLM, paper recipe", paper_recipe, (ON_CHIP, BEST_ON_TEST), default=False),
+        Row("DEPLM+, same weight budget", deplm_plus, (Metric(), PLAIN)),
+        Row("DEPLM++, up to one million weights", deplm_plus_plus, (Metric(), PLAIN)),
+        Row(
+            "fully trained twin",
+            trained_twin,
+            (Metric(), Metric(protocol="paper")),
+            default=False,
+        ),
+    ),
+    load=load,
+    figures=draw_figures,
+    next_step="bash run_image.sh --help, for more rows and the constants to change",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(TABLE))

@@ -1,0 +1,204 @@
+"""Training by gradient descent: the paper's recipe, and the fully trained twin.
+
+Adam, weight decay 1e-4, negative log-likelihood, learning rate in steps (DEPLM, code). In the
+recipe the random layers stay frozen and only the readout learns, while batch-norm statistics
+adapt; the twin trains every weight of the same network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from tqdm import trange
+
+from deplm.augment import Augmentation, AugmentedSet
+from deplm.encode import BATCH, Batch, CloudSet, FrozenEncoder, make_batch
+from deplm.layers import Norm
+from deplm.network import PointNetwork
+from deplm.points import gather
+from harness.parallel import map_in_order
+from rram import Chip
+
+MOMENTUM = 0.1  # of running batch-norm statistics, torch's default
+WEIGHT_DECAY = 1e-4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the training set.
+        batch_size: clouds a step.
+        learning_rate: at the start.
+        step_epochs: the learning rate is multiplied by `step_factor` every so many epochs.
+        step_factor: see above.
+        augmentation: of the training clouds.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    step_epochs: int
+    step_factor: float
+    augmentation: Augmentation
+
+
+class History(NamedTuple):
+    """Accuracy in % after each epoch on the validation and on the test set."""
+
+    validation: list[float]
+    test: list[float]
+
+    def by_validation(self) -> float:
+        """Test accuracy of the epoch that is best on the validation set."""
+        return self.test[int(np.argmax(self.validation))]
+
+    def by_test(self) -> float:
+        """The papers' way: the best epoch on the test set."""
+        return max(self.test)
+
+
+class FrozenClassifier(nn.Module):
+    """The frozen network of a chip with a trained linear readout.
+
+    In training the layers are normalised by the statistics of the batch, in evaluation by their
+    running means, as batch normalisation does.
+    """
+
+    def __init__(
+        self, network: PointNetwork, chip: Chip, classes: int, device: torch.device | str
+    ) -> None:
+        super().__init__()
+        self.encoder = FrozenEncoder(network, chip, device=device)
+        self.readout = nn.Linear(self.encoder.width, classes, device=device)
+        self._running: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def forward(self, batches: list[Batch]) -> torch.Tensor:
+        """Log-probabilities (clouds, classes)."""
+        if self.training:
+            features, moments = self.encoder.calibrate(batches)
+            fresh = [(m.mean, m.variance * m.count / max(m.count - 1, 1)) for m in moments]
+            old = self._running or fresh
+            self._running = [
+                tuple((1 - MOMENTUM) * a + MOMENTUM * b for a, b in zip(was, now, strict=True))
+                for was, now in zip(old, fresh, strict=True)
+            ]
+        else:
+            for layer, statistics in zip(self.encoder.layers, self._running, strict=True):
+                layer.norm = Norm.of(*statistics, layer.crossbar.weights.device)
+            features = torch.cat(list(map_in_order(self.encoder, batches)))
+        return functional.log_softmax(self.readout(features), -1)
+
+
+class TrainedClassifier(nn.Module):
+    """The same network with every weight trained: 1x1 layer, batch norm, max, ReLU."""
+
+    def __init__(self, network: PointNetwork, classes: int, device: torch.device | str) -> None:
+        super().__init__()
+        self.network = network
+        shapes = network.shapes.values()
+        self.layers = nn.ModuleList(nn.Linear(*shape, device=device) for shape in shapes)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width, device=device) for _, width in shapes)
+        self.readout = nn.Linear(network.abstractions[-1].channels, classes, device=device)
+
+    def forward(self, batches: list[Batch]) -> torch.Tensor:
+        """Log-probabilities (clouds, classes)."""
+        points = torch.cat([batch.clouds.points for batch in batches])
+        features = torch.cat([batch.clouds.features for batch in batches])
+        groupings = zip(*(batch.groupings for batch in batches), strict=True)
+        for layer, norm, parts in zip(self.layers, self.norms, groupings, strict=True):
+            projected = layer(torch.cat([points, features], -1))
+            if parts[0] is None:
+                grouped = projected[:, None]
+            else:
+                centres = torch.cat([part.centres for part in parts])
+                neighbours = torch.cat([part.neighbours for part in parts])
+                offset = centres @ layer.weight[:, :3].T
+                grouped = gather(projected, neighbours) - offset[:, :, None]
+                points = centres
+            normal = norm(grouped.flatten(0, 2)).view_as(grouped)
+            features = normal.amax(2).relu()
+        return functional.log_softmax(self.readout(features[:, 0]), -1)
+
+
+def train(
+    model: nn.Module,
+    network: PointNetwork,
+    recipe: Recipe,
+    sets: tuple[CloudSet, CloudSet, CloudSet],
+    seed: int,
+    label: str,
+) -> History:
+    """Train `model` on the first of `sets`; follow it on the other two, validation and test.
+
+    Args:
+        model: a `FrozenClassifier` or `TrainedClassifier`.
+        network: what the clouds are grouped for.
+        recipe: how.
+        sets: training, validation and test clouds, with `labels` (n,) int64.
+        seed: of order, augmentation, sampling starts and initial readout.
+        label: of the progress bar.
+    """
+    rng = np.random.default_rng(seed)
+    device = next(model.parameters()).device
+    initialise(model, seed)
+    training = AugmentedSet(sets[0], recipe.augmentation, rng)
+    optimiser = torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=recipe.learning_rate,
+        weight_decay=WEIGHT_DECAY,
+    )
+    schedule = torch.optim.lr_scheduler.StepLR(
+        optimiser, recipe.step_epochs, gamma=recipe.step_factor
+    )
+    labels = torch.from_numpy(sets[0].labels).to(device)
+    history = History([], [])
+    for _ in (bar := trange(recipe.epochs, desc=label, unit="epoch", disable=None)):
+        model.train()
+        order = rng.permutation(len(training))
+        for start in range(0, len(order), recipe.batch_size):
+            numbers = order[start : start + recipe.batch_size]
+            batches = [
+                make_batch(training, network, chunk, device, rng)
+                for chunk in np.array_split(numbers, -(-len(numbers) // BATCH))
+            ]
+            loss = functional.nll_loss(model(batches), labels[torch.from_numpy(numbers)])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        schedule.step()
+        for found, part in zip(history, sets[1:], strict=True):
+            found.append(accuracy(model, network, part))
+        bar.set_postfix(validation=f"{history.validation[-1]:.2f} %")
+    return history
+
+
+def accuracy(model: nn.Module, network: PointNetwork, source: CloudSet) -> float:
+    """Accuracy in % of `model` on `source`, evaluated deterministically."""
+    model.eval()
+    device = next(model.parameters()).device
+    chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
+    right = 0
+    with torch.no_grad():
+        prepare: Callable = partial(make_batch, source, network, device=device)
+        for numbers, batch in zip(chunks, map_in_order(prepare, chunks), strict=True):
+            guesses = model([batch]).argmax(-1).cpu().numpy()
+            right += int((guesses == source.labels[numbers]).sum())
+    return 100 * right / len(source)
+
+
+def initialise(model: nn.Module, seed: int) -> None:
+    """Draw the initial trained weights from `seed` alone, as torch's layers would."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            for parameter in (layer.weight, layer.bias):
+                drawn = torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
+                parameter.data.copy_(drawn)
