@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# All tests but the slow ones. `bash tests/run.sh -m slow` runs those; other options go to pytest.
+EXTRAS="[test]"
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
+cd "$root" && exec "$PYTHON" -m pytest "$@"
