@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from harness.errors import UserError
+from harness.protocol import DataRecord
 from lsm.spikes import SpikeTrains
+
+ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class SpikeSet:
         train_labels: (samples,) int64, index into `classes`.
         test: spike trains.
         test_labels: (samples,) int64.
+        train_groups: (samples,) int64, who made each training sample; a validation part holds
+            out whole groups. None: any sample may be held out.
     """
 
     name: str
@@ -39,15 +45,19 @@ class SpikeSet:
     train_labels: np.ndarray
     test: SpikeTrains
     test_labels: np.ndarray
+    train_groups: np.ndarray | None = None
 
-    def describe(self) -> dict[str, str | int]:
+    @property
+    def record(self) -> DataRecord:
         """What a results file says of its data."""
-        sizes = {"train": len(self.train), "test": len(self.test)}
-        return {"name": self.name, "kind": self.kind, **sizes, "sha256": self.sha256}
+        return DataRecord(self.name, self.kind, len(self.train), len(self.test), self.sha256)
 
 
 def writable_root(root: Path) -> Path:
     """The data root, or `data/` of the working directory where the root is read-only.
+
+    A root without any write permission counts as read-only for the administrator too, whom
+    the system would let write there.
 
     Raises:
         UserError: neither can be written.
@@ -55,6 +65,8 @@ def writable_root(root: Path) -> Path:
     for folder in (root, Path("data")):
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if not folder.stat().st_mode & ANY_WRITE:
+                continue
             with tempfile.TemporaryFile(dir=folder):
                 return folder
         except OSError:
