@@ -32,6 +32,9 @@ class ReservoirSpec:
         threshold: Vth, in membrane units.
         const: scale of the weights, membrane units per weight unit (uS on the chip).
         steps: window length T.
+        recurrent_gain: `const` of the recurrent block over that of the input block; 1 in the
+            paper. With sqrt(200 / neurons) the recurrent drive of a larger reservoir is that
+            of 200 neurons.
     """
 
     inputs: int
@@ -40,12 +43,15 @@ class ReservoirSpec:
     threshold: float
     const: float
     steps: int
+    recurrent_gain: float = 1.0
 
     def __post_init__(self) -> None:
         if min(self.inputs, self.neurons, self.steps) < 1:
             raise UserError(f"{self}: inputs, neurons and steps must be 1 or more")
         if not 0 <= self.decay <= 1 or not self.threshold >= 0 or not self.const > 0:
             raise UserError(f"{self}: decay in 0..1, threshold >= 0 and const > 0 are needed")
+        if not self.recurrent_gain >= 0:
+            raise UserError(f"{self}: recurrent_gain must be 0 or more")
 
     @property
     def weights(self) -> int:
@@ -119,7 +125,7 @@ def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
     generator = np.random.default_rng([seed, spec.inputs, spec.neurons])
     inputs = generator.normal(INPUT_MEAN, INPUT_STD, (spec.inputs, spec.neurons))
     recurrent = generator.normal(RECURRENT_MEAN, RECURRENT_STD, (spec.neurons, spec.neurons))
-    return from_weights(spec, inputs * spec.const, recurrent * spec.const)
+    return from_weights(spec, *_with_gain(spec, [inputs, recurrent], spec.const))
 
 
 def from_chip(
@@ -151,7 +157,9 @@ def from_chip(
     if reading.noise_per == "batch":
         return replace(fixed, reread=lambda *key: _reread(spec, chip, pairs, reading, scale, key))
     squares = [(pair.plus.square() + pair.minus.square()).numpy() for pair in pairs.values()]
-    integers, unit = _integers(_stack(spec, *squares) * scale**2)
+    # A square scales with the square: once more by the same factor.
+    squares = _with_gain(spec, _with_gain(spec, squares, scale), scale)
+    integers, unit = _integers(_stack(spec, *squares))
     return replace(fixed, squares=integers, square_unit=unit, read_noise=reading.read_noise)
 
 
@@ -170,7 +178,12 @@ def _reread(
 
 
 def _scaled(spec: ReservoirSpec, blocks: list[torch.Tensor], scale: float) -> Reservoir:
-    return from_weights(spec, *(block.double().numpy() * scale for block in blocks))
+    return from_weights(spec, *_with_gain(spec, [b.double().numpy() for b in blocks], scale))
+
+
+def _with_gain(spec: ReservoirSpec, blocks: list[np.ndarray], scale: float) -> list[np.ndarray]:
+    inputs, recurrent = blocks
+    return [inputs * scale, recurrent * (scale * spec.recurrent_gain)]
 
 
 def _stack(spec: ReservoirSpec, inputs: np.ndarray, recurrent: np.ndarray) -> np.ndarray:

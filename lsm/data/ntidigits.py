@@ -69,11 +69,12 @@ def load(
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     path = folder / FILE
-    key = fingerprint([path], steps, "v1")
+    key = fingerprint([path], steps, "v2")
     cache = writable_root(root) / "cache" / f"ntidigits-{key}.npz"
     arrays = cached(cache, lambda: _read_splits(path, steps))
     parts = [part for split in ("train", "test") for part in unpack_split(split, arrays)]
-    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), CLASSES, *parts)
+    groups = arrays["train_speakers"]
+    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), CLASSES, *parts, groups)
 
 
 def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance") -> np.ndarray:
@@ -100,8 +101,15 @@ def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance"
     return np.unique(bins // joined * CHANNELS + channels.astype(np.int64))
 
 
-def read(path: Path, split: str, steps: int = STEPS) -> tuple[SpikeTrains, np.ndarray]:
-    """Spike trains and classes of the single digits of a split, "train" or "test".
+def read(
+    path: Path, split: str, steps: int = STEPS
+) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
+    """Spike trains, classes and speakers (numbered) of the single digits of a split.
+
+    Args:
+        path: of the file.
+        split: "train" or "test".
+        steps: at most so many bins an utterance.
 
     Raises:
         UserError: no HDF5 file, or it is damaged or of another form.
@@ -180,18 +188,19 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
 def _read_splits(path: Path, steps: int) -> dict[str, np.ndarray]:
     arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
     for split in ("train", "test"):
-        arrays |= pack_split(split, *read(path, split, steps))
+        trains, labels, arrays[f"{split}_speakers"] = read(path, split, steps)
+        arrays |= pack_split(split, trains, labels)
     return arrays
 
 
 def _read_split(
     file: h5py.File, path: Path, split: str, steps: int
-) -> tuple[SpikeTrains, np.ndarray]:
+) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     groups = [f"{split}_{part}" for part in ("labels", "addresses", "timestamps")]
     for group in groups:
         if group not in file:
             raise UserError(f"{path}: no {group} in it; this is not N-TIDIGITS")
-    keys, labels = [], []
+    keys, labels, speakers = [], [], []
     for name in _names(file[groups[0]]):
         digits = name.rsplit("-", 1)[-1]
         if not digits or set(digits) - set(DIGITS):
@@ -204,9 +213,11 @@ def _read_split(
         spikes = AudioSpikes(file[groups[1]][name][()], file[groups[2]][name][()])
         keys.append(bin_spikes(spikes, steps, where))
         labels.append(DIGITS.index(digits))
+        speakers.append(name.rsplit("-", 2)[0])  # names are <speaker>-<take>-<digits>
     if not keys:
         raise UserError(f"{path}: no single digits among the {split} labels")
-    return SpikeTrains.from_keys(keys, steps, CHANNELS), np.array(labels, np.int64)
+    _, numbers = np.unique(speakers, return_inverse=True)
+    return SpikeTrains.from_keys(keys, steps, CHANNELS), np.array(labels, np.int64), numbers
 
 
 def _names(labels: h5py.Dataset) -> list[str]:
