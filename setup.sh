@@ -36,12 +36,12 @@ else
 fi
 
 wanted="$root $extras $(cksum <"$root/pyproject.toml")"
-if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+if ! grep -qxF "$wanted" "$stamp" 2>/dev/null; then
     echo "installing the package and what it needs (about 300 MB, one to five minutes)"
     before=$SECONDS
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --editable "$root$extras" ||
         fail "installation failed: the lines above say why; a network is needed once"
-    echo "$wanted" >"$stamp"
+    echo "$wanted" >>"$stamp"
     echo "installed in $((SECONDS - before)) s"
 fi
 export PYTHON

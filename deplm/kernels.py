@@ -95,6 +95,22 @@ def three_nearest(points, known, neighbours, distances):
 
 
 @compiled
+def add_interpolated(coarse, nearest, weights, fine):
+    """fine (B, N, C) += the sum over k of weights[k] * coarse[nearest[k]].
+
+    coarse (B, S, C), nearest (B, N, 3) int32, weights (B, N, 3) float32.
+    """
+    batch, count, channels = fine.shape
+    for b in range(batch):
+        for n in range(count):
+            w0, w1, w2 = weights[b, n, 0], weights[b, n, 1], weights[b, n, 2]
+            r0, r1 = coarse[b, nearest[b, n, 0]], coarse[b, nearest[b, n, 1]]
+            r2, out = coarse[b, nearest[b, n, 2]], fine[b, n]
+            for c in range(channels):
+                out[c] += w0 * r0[c] + w1 * r1[c] + w2 * r2[c]
+
+
+@compiled
 def neighbour_max(projected, neighbours, out):
     """projected (B, N, C), neighbours (B, S, K) -> out (B, S, C), the maximum over K."""
     batch, centres, wanted = neighbours.shape
@@ -106,7 +122,7 @@ def neighbour_max(projected, neighbours, out):
             best[:] = projected[b, first]
             for k in range(1, wanted):
                 j = neighbours[b, s, k]
-                if j == first:  # indices rise, so from here on there is only padding
+                if j == first:  # from here on there is only padding
                     break
                 row = projected[b, j]
                 for c in range(channels):

@@ -10,7 +10,7 @@ from typing import NoReturn
 import torch
 
 from harness.config import checked, describe, smoke_config, with_settings
-from harness.datasets import data_root
+from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.protocol import Measurement, Row, Run, Table
 from harness.records import Journal, check_writable, merge_results, result_rows
@@ -54,7 +54,8 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     config = checked(smoke_config(table.config) if options.smoke else table.config())
     config = with_settings(config, options.set)
     rows = chosen_rows(table, options.rows)
-    folder = Path(options.results or ("results/smoke" if options.smoke else "results"))
+    default = project_root() / ("results/smoke" if options.smoke else "results")
+    folder = Path(options.results or default)
     check_writable(folder)
     count = (1 if options.smoke else 5) if options.seeds is None else options.seeds
     if count < 1:

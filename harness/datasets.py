@@ -47,15 +47,21 @@ class DatasetInfo:
         return root / f"{self.folder}-stand-in"
 
 
+def project_root() -> Path:
+    """The checkout that this code lies in; the working directory where it was installed whole."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+
+
 def data_root(argument: str | Path | None = None) -> Path:
-    """The data folder: the argument, else `DATA_ROOT`, else `data/` of the working directory.
+    """The data folder: the argument, else `DATA_ROOT`, else `data/` of the project.
 
     Raises:
         UserError: a folder was named and is not there.
     """
     named = argument or os.environ.get("DATA_ROOT")
     if not named:
-        return Path("data")
+        return project_root() / "data"
     root = Path(named).expanduser()
     if not root.is_dir():
         raise UserError(f"data folder {root} is not there: give --data or DATA_ROOT a folder")

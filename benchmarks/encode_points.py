@@ -1,0 +1,224 @@
+"""Times the frozen point encoders beside the straightforward implementation.
+
+`python -m benchmarks.encode_points` prints and records, for the three shapes of the DEPLM paper,
+ms per cloud and peak memory of ours and of `tests/oracles/point_network.py`: sampling, grouping
+and encoding, nothing cached. `--profile` prints where our time goes.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.timing import paired_medians, peak_mb, print_cases, write_benchmark
+from deplm.encode import BATCH, Clouds, FrozenEncoder, calibration_batches, encode, make_batch
+from deplm.layers import neighbour_max
+from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART, PointNetwork
+from deplm.points import ball_query, farthest_point_sample, gather
+from harness.parallel import cores, torch_threads
+from rram import Chip
+from tests.oracles import point_network as oracle
+
+CASES = {
+    "Fashion-MNIST": (FASHION_MNIST, 784),
+    "DVS128 Gesture": (DVS_GESTURE, 1024),
+    "ShapeNet-part": (SHAPENET_PART, 2048),
+}
+CLOUDS = 64
+MEMORY_CLOUDS = (64, 512)  # ours is measured on both, to show that it does not grow
+
+
+class RandomClouds:
+    """Clouds with the statistics that matter for time: how many points lie in a ball."""
+
+    name = "benchmark"
+
+    def __init__(self, case: str, count: int) -> None:
+        network, points = CASES[case]
+        rng = np.random.default_rng(0)
+        cloud = {
+            "Fashion-MNIST": _images,
+            "DVS128 Gesture": _events,
+            "ShapeNet-part": _surfaces,
+        }[case](rng, count, points)
+        self.points = torch.from_numpy(cloud.astype(np.float32))
+        self.features = self.points[..., : network.features]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def clouds(self, numbers: np.ndarray) -> Clouds:
+        """The clouds `numbers`."""
+        return Clouds(self.points[numbers], self.features[numbers])
+
+
+def _images(rng: np.random.Generator, count: int, points: int) -> np.ndarray:
+    """Half of each image dark, the other half of all intensities, as in Fashion-MNIST."""
+    grid = np.arange(points)
+    place = np.stack([grid % 28 / 28 - 0.5, grid // 28 / 28 - 0.5], -1)
+    inside = np.abs(place).max(-1) < rng.uniform(0.3, 0.4, (count, 1))
+    intensity = rng.integers(0, 256, (count, points)) * inside / 127.5 - 1
+    return np.concatenate([intensity[..., None], np.broadcast_to(place, (count, points, 2))], -1)
+
+
+def _events(rng: np.random.Generator, count: int, points: int) -> np.ndarray:
+    """Times spread evenly, places around two moving hands."""
+    t = np.sort(rng.random((count, points)), 1)
+    centre = 0.5 + 0.2 * np.sin(6 * t + rng.integers(0, 2, (count, points)) * 3)
+    x = centre + rng.normal(0, 0.08, (count, points))
+    y = 0.6 + rng.normal(0, 0.12, (count, points))
+    return np.stack([t, x.clip(0, 1), y.clip(0, 1)], -1)
+
+
+def _surfaces(rng: np.random.Generator, count: int, points: int) -> np.ndarray:
+    """Points on ellipsoids inside the unit sphere."""
+    direction = rng.normal(size=(count, points, 3))
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+    return direction * rng.uniform(0.2, 1, (count, 1, 3))
+
+
+def models(case: str) -> tuple[FrozenEncoder, oracle.PointNetwork]:
+    """Ours and the oracle, with the same weights and statistics."""
+    network = CASES[case][0]
+    chip = Chip(seed=0)
+    ours = FrozenEncoder(network, chip)
+    weights = [chip.weights(n, s) * network.input_scale for n, s in network.shapes.items()]
+    theirs = oracle.PointNetwork(network, weights).eval()
+    source = RandomClouds(case, 32)
+    ours.calibrate(calibration_batches(source, network, 32))
+    theirs.calibrate(source.points, source.features)
+    return ours, theirs
+
+
+def run_ours(case: str, source: RandomClouds, encoder: FrozenEncoder, threads: int) -> np.ndarray:
+    """Features of all clouds, ours."""
+    parts = encode(source, CASES[case][0], [encoder], threads=threads)
+    return np.concatenate([outputs[0] for _, outputs in parts])
+
+
+def run_oracle(source: RandomClouds, model: oracle.PointNetwork, threads: int) -> np.ndarray:
+    """Features of all clouds, the oracle's, in batches of the same size."""
+    with torch.no_grad(), torch_threads(threads):
+        parts = [
+            model(source.points[start : start + BATCH], source.features[start : start + BATCH])
+            for start in range(0, len(source), BATCH)
+        ]
+    return torch.cat(parts).numpy()
+
+
+def memory_ours(case: str, clouds: int) -> Callable[[], None]:
+    """Ours on `clouds` clouds, features not kept, for `peak_mb`."""
+    source, (encoder, _) = RandomClouds(case, clouds), models(case)
+
+    def run() -> None:
+        for _ in encode(source, CASES[case][0], [encoder], threads=1):
+            pass
+
+    return run
+
+
+def memory_oracle(case: str, clouds: int) -> Callable[[], None]:
+    """The oracle on `clouds` clouds, features not kept, for `peak_mb`."""
+    source, (_, model) = RandomClouds(case, clouds), models(case)
+
+    def run() -> None:
+        with torch.no_grad(), torch_threads(1):
+            for start in range(0, len(source), BATCH):
+                model(source.points[start : start + BATCH], source.features[start : start + BATCH])
+
+    return run
+
+
+def measure(case: str, repeats: int) -> list[dict[str, Any]]:
+    """One record with one thread, one with all."""
+    source, (encoder, model) = RandomClouds(case, CLOUDS), models(case)
+    ours, theirs = run_ours(case, source, encoder, 1), run_oracle(source, model, 1)
+    agrees = bool(np.abs(ours - theirs).max() < 1e-4)
+    peaks = {
+        "peak_mb_ours": peak_mb(memory_ours, case, MEMORY_CLOUDS[0]),
+        f"peak_mb_ours_{MEMORY_CLOUDS[1]}_clouds": peak_mb(memory_ours, case, MEMORY_CLOUDS[1]),
+        "peak_mb_peer": peak_mb(memory_oracle, case, MEMORY_CLOUDS[0]),
+    }
+    records = []
+    for threads in dict.fromkeys((1, cores())):
+        seconds = paired_medians(
+            lambda n=threads: run_ours(case, source, encoder, n),
+            lambda n=threads: run_oracle(source, model, n),
+            repeats,
+        )
+        ms = [1000 * value / len(source) for value in seconds[:2]]
+        record = {"case": case, "peer": "tests/oracles/point_network.py", "threads": threads}
+        record |= {"ms_ours": ms[0], "ms_peer": ms[1], "ratio": seconds[2], "agrees": agrees}
+        records.append(record | peaks)
+    return records
+
+
+def profile(case: str) -> None:
+    """Where our time goes, one thread: ms per cloud of each step."""
+    source, network = RandomClouds(case, CLOUDS), CASES[case][0]
+    encoder, _ = models(case)
+    steps: dict[str, float] = {}
+
+    def timed(name: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        call()
+        started = time.perf_counter()
+        result = call()
+        spent = 1000 * (time.perf_counter() - started) / BATCH
+        steps[name] = steps.get(name, 0.0) + spent
+        return result
+
+    with torch_threads(1):
+        batch = make_batch(source, network, np.arange(BATCH), "cpu")
+        points = batch.clouds.points
+        for level, layer in enumerate(network.abstractions[:-1], 1):
+            chosen = timed(
+                f"sample {level}", lambda p=points, n=layer: farthest_point_sample(p, n.centres)
+            )
+            centres = gather(points, chosen)
+            timed(
+                f"group {level}",
+                lambda p=points, c=centres, n=layer: ball_query(p, c, n.radius, n.neighbours),
+            )
+            points = centres
+        inputs = torch.cat(batch.clouds, -1)
+        for level, (layer, grouping) in enumerate(
+            zip(encoder.layers, batch.groupings, strict=True), 1
+        ):
+            matrix = layer.crossbar.weights
+            projected = timed(f"project {level}", lambda i=inputs, w=matrix: i @ w)
+            if grouping is not None:
+                near = grouping.neighbours
+                timed(f"maximum {level}", lambda p=projected, n=near: neighbour_max(p, n))
+                features = layer(inputs, grouping, batch.reads)
+                inputs = torch.cat([grouping.centres, features], -1)
+            else:
+                timed(f"maximum {level}", lambda p=projected: p.amax(1))
+    print(f"\n{case}, ms per cloud, one thread: total {sum(steps.values()):.3f}")
+    for name, spent in steps.items():
+        print(f"  {name:<11} {spent:.3f}")
+
+
+def main() -> int:
+    """Measure all cases, or print their profiles."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.encode_points")
+    parser.add_argument("--repeats", type=int, default=7, help="pairs of timed calls (default 7)")
+    parser.add_argument("--profile", action="store_true", help="where our time goes instead")
+    options = parser.parse_args()
+    if options.profile:
+        for case in CASES:
+            profile(case)
+        return 0
+    cases = [
+        record for case in tqdm(CASES, disable=None) for record in measure(case, options.repeats)
+    ]
+    print_cases(cases)
+    print(f"results  {write_benchmark('encode_points', cases)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
