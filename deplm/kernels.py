@@ -71,25 +71,35 @@ def ball_neighbours(points, centres, radius_squared, neighbours):
 def three_nearest(points, known, neighbours, distances):
     """points (B, N, 3), known (B, S, 3) -> the 3 nearest known: (B, N, 3) int32 and squared."""
     batch, count, _ = points.shape
-    squared = np.empty(known.shape[1], np.float32)
+    block, total = 16, known.shape[1]
+    squared = np.full(-(-total // block) * block, np.float32(np.inf))
+    key = squared.view(np.int32)  # see farthest_points
     for b in range(batch):
         x, y, z = known[b, :, 0].copy(), known[b, :, 1].copy(), known[b, :, 2].copy()
         for n in range(count):
             px, py, pz = points[b, n, 0], points[b, n, 1], points[b, n, 2]
-            for s in range(len(squared)):
+            for s in range(total):
                 dx, dy, dz = x[s] - px, y[s] - py, z[s] - pz
                 squared[s] = dx * dx + dy * dy + dz * dz
             d0 = d1 = d2 = np.float32(np.inf)
             i0 = i1 = i2 = 0
-            for s in range(len(squared)):
-                d = squared[s]
-                if d < d2:
-                    if d < d0:
-                        d0, d1, d2, i0, i1, i2 = d, d0, d1, s, i0, i1
-                    elif d < d1:
-                        d1, d2, i1, i2 = d, d1, s, i1
-                    else:
-                        d2, i2 = d, s
+            worst = np.int32(np.iinfo(np.int32).max)
+            for start in range(0, total, block):
+                least = key[start]
+                for s in range(start, start + block):
+                    least = min(least, key[s])
+                if least >= worst:  # none of this block is among the three nearest so far
+                    continue
+                for s in range(start, min(start + block, total)):
+                    d = squared[s]
+                    if d < d2:
+                        if d < d0:
+                            d0, d1, d2, i0, i1, i2 = d, d0, d1, s, i0, i1
+                        elif d < d1:
+                            d1, d2, i1, i2 = d, d1, s, i1
+                        else:
+                            d2, i2 = d, s
+                worst = np.float32(d2).view(np.int32)
             neighbours[b, n, 0], neighbours[b, n, 1], neighbours[b, n, 2] = i0, i1, i2
             distances[b, n, 0], distances[b, n, 1], distances[b, n, 2] = d0, d1, d2
 
