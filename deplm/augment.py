@@ -44,6 +44,7 @@ class AugmentedSet:
 
     def __init__(self, source: CloudSet, change: Augmentation, rng: np.random.Generator) -> None:
         self.name = source.name
+        self.categories = getattr(source, "categories", None)  # of shapes with parts
         self.source = source
         self.change = change
         self.rng = rng

@@ -288,11 +288,14 @@ def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) ->
     weights = sum(rows * columns for rows, columns in FASHION_MNIST.shapes.values())
     readout = FASHION_MNIST.abstractions[-1].channels * CLASSES
     return Measurement(
-        values={"accuracy": history.by_validation(), "accuracy (paper)": history.by_test()},
+        values={
+            **history.by_validation(),
+            **{f"{name} (paper)": value for name, value in history.by_test().items()},
+        },
         fixed_weights=fixed_weights,
         trained_weights=readout + weights - fixed_weights,
         train_seconds=time.perf_counter() - started,
-        details={f"history {seed}": [history.validation, history.test]},
+        details={f"history {seed}": history.curves()},
         note=f"{config.epochs} of the paper's 300 epochs on {len(rows):,} images",
     )
 

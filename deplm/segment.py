@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encode import Clouds, CloudSet, FrozenEncoder, make_batch, starcall
+from deplm.encode import BATCH, Clouds, CloudSet, FrozenEncoder, make_batch, starcall
 from deplm.layers import Grouping, Moments, Norm, RandomLayer, Reads
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.points import gather, three_nearest
@@ -255,8 +255,8 @@ def finest_skip(batch: PartBatch, categories: int) -> torch.Tensor:
 
 
 def part_batches(
-    source: PartCloudSet, network: PartNetwork, numbers: np.ndarray, size: int, device: str
+    source: PartCloudSet, network: PartNetwork, numbers: np.ndarray, device: torch.device | str
 ) -> Iterator[PartBatch]:
-    """The clouds `numbers` in batches of about `size`, made by as many threads as there are."""
-    chunks = np.array_split(numbers, -(-len(numbers) // size))
+    """The clouds `numbers` of `source`, batch by batch, made by as many threads as there are."""
+    chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
     return map_in_order(lambda chunk: make_part_batch(source, network, chunk, device), chunks)

@@ -5,7 +5,7 @@ recipe the random layers stay frozen and only the readout learns, while batch-no
 adapt; the twin trains every weight of the same network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -50,18 +50,36 @@ class Recipe:
 
 
 class History(NamedTuple):
-    """Accuracy in % after each epoch on the validation and on the test set."""
+    """Scores in % after each epoch, by name, the one that chooses the epoch first."""
 
-    validation: list[float]
-    test: list[float]
+    validation: list[dict[str, float]]
+    test: list[dict[str, float]]
 
-    def by_validation(self) -> float:
-        """Test accuracy of the epoch that is best on the validation set."""
-        return self.test[int(np.argmax(self.validation))]
+    def by_validation(self) -> dict[str, float]:
+        """Test scores of the epoch that is best on the validation set."""
+        return self.test[int(np.argmax(self.curves()[0]))]
 
-    def by_test(self) -> float:
+    def by_test(self) -> dict[str, float]:
         """The papers' way: the best epoch on the test set."""
-        return max(self.test)
+        return self.test[int(np.argmax(self.curves()[1]))]
+
+    def curves(self) -> list[list[float]]:
+        """The first score after each epoch, on the validation and on the test set."""
+        return [[next(iter(scores.values())) for scores in part] for part in self]
+
+
+class Task(NamedTuple):
+    """What is learned: how clouds become batches, what their labels are, how to score.
+
+    Attributes:
+        make: as `deplm.encode.make_batch`.
+        labels: (set, numbers) -> int64 labels of the clouds, or of their points.
+        scores: (model, network, set) -> scores in %, by name.
+    """
+
+    make: Callable
+    labels: Callable[[CloudSet, np.ndarray], np.ndarray]
+    scores: Callable[[nn.Module, PointNetwork, CloudSet], dict[str, float]]
 
 
 class FrozenClassifier(nn.Module):
@@ -134,21 +152,26 @@ def train(
     sets: tuple[CloudSet, CloudSet, CloudSet],
     seed: int,
     label: str,
+    task: Task | None = None,
 ) -> History:
     """Train `model` on the first of `sets`; follow it on the other two, validation and test.
+
+    A set that can be `redrawn` gives other points of the same clouds in every epoch.
 
     Args:
         model: a `FrozenClassifier` or `TrainedClassifier`.
         network: what the clouds are grouped for.
         recipe: how.
-        sets: training, validation and test clouds, with `labels` (n,) int64.
+        sets: training, validation and test clouds, with `labels` (n,) int64 or as `task` wants.
         seed: of order, augmentation, sampling starts and initial readout.
         label: of the progress bar.
+        task: default `CLASSIFICATION`.
     """
+    task = task or CLASSIFICATION
     rng = np.random.default_rng(seed)
     device = next(model.parameters()).device
     initialise(model, seed)
-    training = AugmentedSet(sets[0], recipe.augmentation, rng)
+    source = sets[0]
     optimiser = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad],
         lr=recipe.learning_rate,
@@ -157,40 +180,58 @@ def train(
     schedule = torch.optim.lr_scheduler.StepLR(
         optimiser, recipe.step_epochs, gamma=recipe.step_factor
     )
-    labels = torch.from_numpy(sets[0].labels).to(device)
     history = History([], [])
     for _ in (bar := trange(recipe.epochs, desc=label, unit="epoch", disable=None)):
         model.train()
+        if hasattr(source, "redrawn"):
+            source = source.redrawn(int(rng.integers(2**31)))
+        training = AugmentedSet(source, recipe.augmentation, rng)
         order = rng.permutation(len(training))
         for start in range(0, len(order), recipe.batch_size):
             numbers = order[start : start + recipe.batch_size]
             batches = [
-                make_batch(training, network, chunk, device, rng)
+                task.make(training, network, chunk, device, rng)
                 for chunk in np.array_split(numbers, -(-len(numbers) // BATCH))
             ]
-            loss = functional.nll_loss(model(batches), labels[torch.from_numpy(numbers)])
+            labels = torch.from_numpy(task.labels(source, numbers)).to(device)
+            loss = functional.nll_loss(model(batches).flatten(0, -2), labels.flatten())
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         schedule.step()
         for found, part in zip(history, sets[1:], strict=True):
-            found.append(accuracy(model, network, part))
-        bar.set_postfix(validation=f"{history.validation[-1]:.2f} %")
+            found.append(task.scores(model, network, part))
+        bar.set_postfix(validation=f"{history.curves()[0][-1]:.2f} %")
     return history
 
 
-def accuracy(model: nn.Module, network: PointNetwork, source: CloudSet) -> float:
-    """Accuracy in % of `model` on `source`, evaluated deterministically."""
+def guesses(
+    model: nn.Module, network: PointNetwork, source: CloudSet, make: Callable = make_batch
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Numbers (B,) and log-probabilities (B, ...) of all clouds, evaluated deterministically."""
     model.eval()
     device = next(model.parameters()).device
     chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
-    right = 0
     with torch.no_grad():
-        prepare: Callable = partial(make_batch, source, network, device=device)
+        prepare: Callable = partial(make, source, network, device=device)
         for numbers, batch in zip(chunks, map_in_order(prepare, chunks), strict=True):
-            guesses = model([batch]).argmax(-1).cpu().numpy()
-            right += int((guesses == source.labels[numbers]).sum())
+            yield numbers, model([batch]).cpu().numpy()
+
+
+def accuracy(model: nn.Module, network: PointNetwork, source: CloudSet) -> float:
+    """Accuracy in % of `model` on `source`."""
+    right = sum(
+        int((scores.argmax(-1) == source.labels[numbers]).sum())
+        for numbers, scores in guesses(model, network, source)
+    )
     return 100 * right / len(source)
+
+
+CLASSIFICATION = Task(
+    make=make_batch,
+    labels=lambda source, numbers: source.labels[numbers],
+    scores=lambda model, network, source: {"accuracy": accuracy(model, network, source)},
+)
 
 
 def initialise(model: nn.Module, seed: int) -> None:
