@@ -4,21 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
+
+from harness.figures import save
 
 INK, ACCENT = "#20303c", "#c8553d"
 COLOURS = (INK, ACCENT, "#6a8d73", "#8e6c8a")
-DPI = 150
-
-
-def _save(figure: plt.Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, bbox_inches="tight")
-    plt.close(figure)
-    return path
 
 
 def rasters(path: Path, inputs: np.ndarray, reservoir: np.ndarray, title: str) -> Path:
@@ -30,9 +22,8 @@ def rasters(path: Path, inputs: np.ndarray, reservoir: np.ndarray, title: str) -
         reservoir: (T, neurons) zeros and ones; `encode` with `Reads(windows=T)` gives them.
         title: of the picture.
     """
-    figure, axes = plt.subplots(
-        2, 1, figsize=(7, 6), sharex=True, height_ratios=[1, 1], layout="constrained"
-    )
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
     for axis, spikes, name in zip(axes, (inputs, reservoir), ("channel", "neuron"), strict=True):
         step, unit = np.nonzero(spikes)
         axis.plot(step, unit, "|", color=INK, markersize=2.5, markeredgewidth=0.8)
@@ -40,7 +31,7 @@ def rasters(path: Path, inputs: np.ndarray, reservoir: np.ndarray, title: str) -
         axis.set_ylim(-1, spikes.shape[1])
     axes[0].set_title(title)
     axes[1].set_xlabel("step")
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def firing_rates(path: Path, rates: Mapping[str, np.ndarray]) -> Path:
@@ -50,29 +41,28 @@ def firing_rates(path: Path, rates: Mapping[str, np.ndarray]) -> Path:
         path: of the PNG.
         rates: name -> (samples, neurons), spikes a step.
     """
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axis = figure.subplots()
     everything = np.concatenate([values.ravel() for values in rates.values()])
     # Rates are whole multiples of 1 / T: so are the bars, or they would look like a comb.
     unit = everything[everything > 0].min(initial=1.0)
     width = unit * max(1, round(float(np.quantile(everything, 0.999)) / unit / 40))
     edges = np.arange(-0.5 * unit, everything.max() + width, width)
-    for colour, (name, values) in zip(
-        (INK, ACCENT, "#6a8d73", "#8e6c8a"), rates.items(), strict=False
-    ):
+    for colour, (name, values) in zip(COLOURS, rates.items(), strict=False):
         axis.hist(
             values.ravel(), edges, density=True, histtype="step", color=colour,
             linewidth=1.6, label=f"{name}: mean {values.mean():.3f}, 0: {np.mean(values == 0):.0%}",
         )  # fmt: skip
     axis.set(xlabel="spikes per neuron and step", ylabel="density", yscale="log")
     axis.legend(frameon=False)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def accuracy_against_size(
     path: Path,
     neurons: np.ndarray,
     accuracies: Mapping[str, np.ndarray],
-    lines: Mapping[str, float] | None = None,
+    title: str,
 ) -> Path:
     """Accuracy against reservoir size, with the spread over chips.
 
@@ -80,46 +70,19 @@ def accuracy_against_size(
         path: of the PNG.
         neurons: (sizes,).
         accuracies: name -> (sizes, chips), in %.
-        lines: name -> accuracy in %, drawn across.
+        title: of the picture.
     """
-    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-    for colour, (name, values) in zip(
-        (INK, ACCENT, "#6a8d73", "#8e6c8a"), accuracies.items(), strict=False
-    ):
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for colour, (name, values) in zip(COLOURS, accuracies.items(), strict=False):
         mean, spread = values.mean(1), values.std(1)
         axis.plot(neurons, mean, "o-", color=colour, markersize=4, label=name)
         axis.fill_between(neurons, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)
-    for style, (name, value) in zip((":", "--", "-."), (lines or {}).items(), strict=False):
-        axis.axhline(value, color="grey", linestyle=style, label=f"{name} ({value:.2f})")
-    axis.set(xscale="log", xlabel="neurons", ylabel="test accuracy (%)")
+    axis.set(xscale="log", xlabel="neurons", ylabel="validation accuracy (%)", title=title)
     axis.set_xticks(neurons, [str(n) for n in neurons])
     axis.minorticks_off()
     axis.legend(frameon=False)
-    return _save(figure, path)
-
-
-def confusion(path: Path, counts: np.ndarray, classes: tuple[str, ...], title: str) -> Path:
-    """Confusion matrix: rows are true classes, in % of each.
-
-    Args:
-        path: of the PNG.
-        counts: (classes, classes), any whole numbers.
-        classes: names.
-        title: of the picture.
-    """
-    share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, axis = plt.subplots(figsize=(5.2, 4.8), layout="constrained")
-    axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
-    for (row, column), value in np.ndenumerate(share):
-        if value >= 0.5:
-            colour = "white" if value > 55 else INK
-            axis.text(
-                column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=7
-            )
-    axis.set_xticks(range(len(classes)), classes)
-    axis.set_yticks(range(len(classes)), classes)
-    axis.set(xlabel="predicted", ylabel="true (% of the class)", title=title)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def embedding(
@@ -134,15 +97,16 @@ def embedding(
         classes: names.
         title: of the picture.
     """
-    figure, axis = plt.subplots(figsize=(5.5, 5), layout="constrained")
-    colours = plt.get_cmap("tab20" if len(classes) > 10 else "tab10")
+    figure = Figure(figsize=(5.5, 5), layout="constrained")
+    axis = figure.subplots()
+    colours = matplotlib.colormaps.get_cmap("tab20" if len(classes) > 10 else "tab10")
     for n, name in enumerate(classes):
         mine = labels == n
         if mine.any():
             axis.scatter(*points[mine].T, s=5, color=colours(n), label=name, linewidths=0)
     axis.set(xticks=[], yticks=[], title=title)
     axis.legend(frameon=False, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def recordings_side_by_side(
@@ -159,7 +123,7 @@ def recordings_side_by_side(
         simulated: the same pictures, in the same order.
         rhythm: name -> (slices,) mean events in slices of 5 ms.
     """
-    figure = plt.figure(figsize=(1.1 * len(real), 4.4), layout="constrained")
+    figure = Figure(figsize=(1.1 * len(real), 4.4), layout="constrained")
     grid = figure.add_gridspec(3, len(real), height_ratios=[1, 1, 1.4])
     for row, (name, images) in enumerate((("real", real), ("simulated", simulated))):
         for column, image in enumerate(images):
@@ -173,4 +137,4 @@ def recordings_side_by_side(
         axis.plot(5 * np.arange(len(values)) + 2.5, values, color=colour, label=name)
     axis.set(xlabel="ms", ylabel="events in 5 ms")
     axis.legend(frameon=False)
-    return _save(figure, path)
+    return save(figure, path)

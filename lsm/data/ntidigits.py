@@ -101,9 +101,7 @@ def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance"
     return np.unique(bins // joined * CHANNELS + channels.astype(np.int64))
 
 
-def read(
-    path: Path, split: str, steps: int = STEPS
-) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
+def read(path: Path, split: str, steps: int = STEPS) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     """Spike trains, classes and speakers (numbered) of the single digits of a split.
 
     Args:

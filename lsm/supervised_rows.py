@@ -1,0 +1,143 @@
+"""The rows of the N-MNIST and N-TIDIGITS tables."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from harness.protocol import Measurement, Metric, Row, Run
+from lsm.data.storage import SpikeSet
+from lsm.encode import Reads
+from lsm.gradient_readout import History
+from lsm.supervised import (
+    CHIP,
+    SOFTWARE,
+    closed_form,
+    counts,
+    features,
+    linear_probing,
+    ordered,
+    paper_features,
+    paper_readout,
+    size_curve,
+)
+from lsm.trained import Trained, TrainedSpec, predict, train
+
+PLAIN = Metric("accuracy, plain ridge")
+Measure = Callable[[Run, int], Measurement]
+Load = Callable[[Run, int], SpikeSet]  # (run, steps)
+
+
+def lsm_rows(software: Metric, chip: Metric, optimizer: str) -> tuple[Row, ...]:
+    """Every row without a trained recurrent network.
+
+    Args:
+        software: the paper's figure of its Gaussian reservoir.
+        chip: the same of the chip.
+        optimizer: of the paper's readout.
+    """
+    reservoirs = []
+    for kind, metric in ((SOFTWARE, software), (CHIP, chip)):
+        both = (metric, metric._replace(protocol="paper"))
+        published, closed = _paper(kind, optimizer), _closed(kind)
+        reservoirs.append(Row(f"LSM, {kind}, paper's readout", published, both))
+        reservoirs.append(Row(f"LSM, {kind}, closed-form readout", closed, (metric, PLAIN)))
+    return (
+        Row("linear on event counts", _events, (Metric(), PLAIN), chips=1),
+        Row("linear on event counts in time windows", _windows, (Metric(), PLAIN), chips=1),
+        *reservoirs,
+        Row("linear probing", linear_probing),
+        Row("LSM+", _plus, (Metric(), PLAIN)),
+        Row("LSM+, at most 4,000 neurons", _large, (Metric(), PLAIN)),
+    )
+
+
+def trained_rows(
+    baselines: tuple[tuple[str, TrainedSpec, Metric], ...], load: Load
+) -> tuple[Row, ...]:
+    """The paper's trained networks, on request."""
+    return tuple(
+        Row(name, _trained(spec, load), (metric, metric._replace(protocol="paper")), default=False)
+        for name, spec, metric in baselines
+    )
+
+
+def _events(run: Run, _: int) -> Measurement:
+    return closed_form(run, counts(run, 1))
+
+
+def _windows(run: Run, _: int) -> Measurement:
+    # As many windows as give LSM+ its number of features, or one fewer: what the reservoir adds.
+    width = Reads(run.config.plus_windows, (), run.config.plus_membranes).width(run.config.neurons)
+    windows = min(run.data.train.steps, -(-width // run.data.train.inputs))
+    note = f"{windows} windows: as many features as LSM+, without a reservoir"
+    return replace(closed_form(run, counts(run, windows)), note=note)
+
+
+def _paper(kind: str, optimizer: str) -> Measure:
+    return lambda run, seed: paper_readout(run, seed, kind, optimizer)
+
+
+def _closed(kind: str) -> Measure:
+    def measure(run: Run, seed: int) -> Measurement:
+        measurement = closed_form(run, paper_features(run, seed, kind))
+        if kind == CHIP:
+            curve = size_curve(run, seed, run.config.large_windows)
+            measurement.details[f"sizes {seed}"] = curve
+        return measurement
+
+    return measure
+
+
+def _plus(run: Run, seed: int) -> Measurement:
+    c = run.config
+    reads = Reads(c.plus_windows, (), c.plus_membranes)
+    note = f"the same {c.neurons} neurons: spikes in {reads.windows} time windows"
+    if reads.membranes:
+        note += f" and membranes at {reads.membranes} times"
+    return replace(closed_form(run, features(run, seed, CHIP, reads)), note=note)
+
+
+def _large(run: Run, seed: int) -> Measurement:
+    c = run.config
+    found = features(run, seed, CHIP, Reads(c.large_windows), c.large_neurons)
+    note = f"{c.large_neurons:,} neurons: spikes in {c.large_windows} time windows"
+    return replace(closed_form(run, found), note=note)
+
+
+def _trained(published: TrainedSpec, load: Load) -> Measure:
+    def measure(run: Run, seed: int) -> Measurement:
+        started = time.perf_counter()
+        c = run.config
+        spec = replace(published, epochs=c.trained_epochs or published.epochs)
+        data = run.once(("binned", spec.steps), lambda: load(run, spec.steps))
+        cut = ordered(data, c.validation_fraction)
+        fit = np.arange(cut.count)[: c.trained_samples]
+        history = History([], [])
+
+        def after_epoch(epoch: int, network: Trained) -> None:
+            held = slice(cut.count, None)
+            for record, trains, labels in (
+                (history.validation, cut.trains.take(held), cut.labels[held]),
+                (history.test, data.test, data.test_labels),
+            ):
+                guesses = predict(network, trains, run.device)
+                record.append(100 * float((guesses == labels).mean()))
+            print(f"epoch {epoch} of {spec.epochs}: validation {history.validation[-1]:.2f} %")
+
+        network = train(
+            spec, cut.trains.take(fit), cut.labels[fit],
+            seed=seed, device=run.device, after_epoch=after_epoch,
+        )  # fmt: skip
+        return Measurement(
+            values={"accuracy": history.by_validation(), "accuracy (paper)": history.by_test()},
+            trained_weights=network.trained_weights,
+            train_seconds=time.perf_counter() - started,
+            details={f"history {seed}": [history.validation, history.test]},
+            note=f"{spec.epochs} of the paper's {published.epochs} epochs on {len(fit):,} samples; "
+            f"{spec.steps} steps, {spec.optimizer} {spec.learning_rate:g}, "
+            f"batch {spec.batch_size}, {spec.loss}",
+        )
+
+    return measure
