@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -61,21 +60,29 @@ class PartClouds:
 
 @dataclass(frozen=True)
 class PartData:
-    """What the segmentation table works on; `validation` is the official list."""
+    """What the segmentation table works on; `validation` is the official list.
+
+    `samples` are single real shapes, segmented beside a stand-in; None where there are none.
+    """
 
     record: DataRecord
     shapes: PartShapes
     train: PartClouds
     validation: PartClouds
     test: PartClouds
+    samples: PartClouds | None = None
 
     @classmethod
-    def of(cls, shapes: PartShapes, points: int) -> "PartData":
-        """The three lists of a set, `points` points a cloud."""
+    def of(cls, shapes: PartShapes, points: int, samples: PartShapes | None = None) -> "PartData":
+        """The three lists of a set, and perhaps samples, `points` points a cloud."""
         lists = {"train": shapes.train, "validation": shapes.validation, "test": shapes.test}
-        parts = {name: PartClouds(name, shapes, np.sort(rows), points) for name, rows in lists.items()}
+        parts = {
+            name: PartClouds(name, shapes, np.sort(rows), points) for name, rows in lists.items()
+        }
         count = len(shapes.train_all)
         record = DataRecord(shapes.name, shapes.kind, count, len(shapes.test), shapes.sha256)
+        if samples is not None:
+            parts["samples"] = PartClouds("samples", samples, samples.test, points)
         return cls(record, shapes, **parts)
 
 

@@ -6,12 +6,13 @@ on the validation list; the test list, once, when all is chosen.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from deplm.data.part_table import CATEGORIES, PARTS
+from deplm.figures_seg_table import encoded_parts, first_of_each
 from deplm.part_clouds import PartClouds, PartData, stream
 from deplm.part_readout import (
     Choice,
@@ -52,9 +53,18 @@ class ClosedForm:
 
 
 def measure_closed_form(
-    task: ClosedForm, data: PartData, calibration_clouds: int, *, device: str, note: str = ""
+    task: ClosedForm,
+    data: PartData,
+    calibration_clouds: int,
+    *,
+    device: str,
+    examples: bool,
+    note: str = "",
 ) -> list[Measurement]:
-    """Measure one row on some chips together; a measurement each, in their order."""
+    """Measure one row on some chips together; a measurement each, in their order.
+
+    With `examples`, the first one's details hold parts that it predicted, for the figures.
+    """
     started = time.perf_counter()
     calibrate(task, data.train, calibration_clouds, device)
     statistics = gather(task, data.train, device)
@@ -62,7 +72,7 @@ def measure_closed_form(
     readouts = [solve(s, pair) for s, pair in zip(statistics, chosen, strict=True)]
     guesses = predict(task, readouts, data.test, device)
     seconds = (time.perf_counter() - started - train_seconds) / len(task.encoders)
-    return [
+    measured = [
         Measurement(
             values=values_of(data.test, *both),
             fixed_weights=task.network.fixed_weights,
@@ -74,6 +84,9 @@ def measure_closed_form(
         )
         for encoder, both in zip(task.encoders, guesses, strict=True)
     ]
+    if examples:
+        measured[0].details.update(examples_of(task, readouts[0], data, guesses[0][0], device))
+    return measured
 
 
 def calibrate(task: ClosedForm, source: PartClouds, count: int, device: str) -> None:
@@ -183,3 +196,20 @@ def details_of(source: PartClouds, guesses: np.ndarray) -> dict:
     iou = np.bincount(kinds, scores.iou, minlength=len(CATEGORIES))
     shapes = np.bincount(kinds, minlength=len(CATEGORIES))
     return {"iou": iou.tolist(), "shapes": shapes.tolist(), "confusion": counts.tolist()}
+
+
+def examples_of(
+    task: ClosedForm, readouts: list[PartReadout], data: PartData, guesses: np.ndarray, device: str
+) -> dict:
+    """Parts predicted by the first encoder: of one test shape a category, and of the samples."""
+    numbers = first_of_each(data.test)
+    found = {"examples": encoded_parts(guesses[numbers], data.test.categories[numbers])}
+    if data.samples:
+        alone = replace(task, encoders=task.encoders[:1])
+        parts = predict(alone, [readouts], data.samples, device)[0][0]
+        found["samples"] = encoded_parts(parts, data.samples.categories)
+        right = 100 * scores_of(data.samples, parts).right
+        for name, share in zip(data.samples.shapes.ids, right, strict=True):
+            kind = CATEGORIES[data.samples.shapes.categories[data.samples.shapes.ids.index(name)]]
+            print(f"real     {kind.name} {name}: {share:.1f} % of the points right", flush=True)
+    return found

@@ -79,7 +79,11 @@ class PartStatistics:
         factors = {k: (count / points) ** -balance for k, (count, _, _) in here.items()}
         total = sum(factors[k] * count for k, (count, _, _) in here.items())
         width = len(next(iter(here.values()))[1])
-        y_sum, xx, xy = np.zeros(len(parts)), np.zeros((width, width)), np.zeros((width, len(parts)))
+        y_sum, xx, xy = (
+            np.zeros(len(parts)),
+            np.zeros((width, width)),
+            np.zeros((width, len(parts))),
+        )
         for k, (count, x_sum, gram) in here.items():
             weight = factors[k] * points / total  # so that the count stays that of the points
             y_sum[k], xy[:, k] = weight * count, weight * x_sum

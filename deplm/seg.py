@@ -1,0 +1,224 @@
+"""ShapeNet-part: table of the segmentation column of the DEPLM paper.
+
+`bash run_seg.sh --help` lists rows and constants.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from deplm.augment import Augmentation
+from deplm.data import shapenet_part
+from deplm.data.part_table import PARTS
+from deplm.figures_seg_table import draw_figures
+from deplm.part_clouds import PartData
+from deplm.part_measure import METRICS, ClosedForm, measure_closed_form
+from deplm.part_readout import choices
+from deplm.segment import PART_NETWORK, PartEncoder
+from deplm.segment_train import SEGMENTATION, PartSegmenter
+from deplm.train import Recipe, train
+from harness.chips import make_chip
+from harness.cli import main
+from harness.config import constant
+from harness.errors import UserError
+from harness.protocol import Measurement, Metric, Row, Run, Table
+from rram import DEPLM_40NM, Chip
+from rram.crossbar import Reading
+
+PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
+PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
+
+
+@dataclass(frozen=True)
+class SegConfig:
+    """Constants of the ShapeNet-part table; edit them here or with --set name=value."""
+
+    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
+    programming_voltage_v: float | None = constant(
+        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
+    )
+    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    read_noise: float = constant(
+        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
+    )
+    input_bits: int = constant(
+        5, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
+    )
+    points: int = constant(2048, "points drawn of a shape (DEPLM, code)", low=3, smoke=512)
+    calibration_clouds: int = constant(
+        256, "training shapes whose statistics normalise the frozen layers", low=1, smoke=16
+    )
+    allow_missing: bool = constant(False, "go on when listed shapes are not there")
+    epochs: int = constant(101, "of the rows trained by gradient (DEPLM, code)", low=1, smoke=1)
+    batch_size: int = constant(256, "of the same rows (DEPLM, code)", low=2, smoke=16)
+    learning_rate: float = constant(0.02, "of Adam in the same rows (DEPLM, code)", low=0)
+    train_limit: int | None = constant(
+        None, "train the gradient rows on so many shapes only; none for all", low=16
+    )
+    samples: str | None = constant(
+        None, "folder of real shapes to segment beside a stand-in; none: the set's own folder"
+    )
+
+
+def load(run: Run) -> PartData:
+    """The data set of the run.
+
+    Raises:
+        UserError: as `shapenet_part.load`, or a list without any shape.
+    """
+    config = run.config
+    shapes = shapenet_part.load(run.data_root, allow_missing=config.allow_missing, tiny=run.smoke)
+    if shapes.missing:
+        print(f"missing  {shapes.missing} listed shapes are not there, the others are used")
+    data = PartData.of(shapes, config.points, _samples(run, shapes.kind))
+    for part in (data.train, data.validation, data.test):
+        if not len(part):
+            raise UserError(f"no shape of the {part.name} list is there; a table needs some")
+    return data
+
+
+def _samples(run: Run, kind: str) -> shapenet_part.PartShapes | None:
+    """Single real shapes to look at when the set itself is a stand-in."""
+    named = run.config.samples
+    folder = Path(named) if named else run.data_root / shapenet_part.INFO.folder
+    files = sorted(folder.glob("*/*.txt"))
+    if named and not files:
+        raise UserError(f"samples {folder}: no shapes (<folder>/<id>.txt) there")
+    return shapenet_part.load_files(files) if files and kind != "real" else None
+
+
+def chip_of(run: Run, seed: int) -> Chip:
+    """Chip number `seed` of the run."""
+    return make_chip(run.config, DEPLM_40NM, seed)
+
+
+def together(run: Run, seed: int) -> list[int]:
+    """Chips that are measured in one pass with chip `seed`.
+
+    The first is alone, so that its figure is soon there; the others share sampling and grouping.
+    """
+    first = run.seeds[:1]
+    return first if seed in first else run.seeds[1:]
+
+
+def closed_form_readout(run: Run, seed: int) -> Measurement:
+    """The paper's network with a closed-form readout of every point of every shape."""
+    return _closed_form(run, seed, "paper", Reading())
+
+
+def chip_effects(run: Run, seed: int) -> Measurement:
+    """The closed-form row, every product read with noise and bit-serial inputs."""
+    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    measurement = _closed_form(run, seed, "chip effects", reading)
+    effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
+    return replace(measurement, note=f"{effects}; {measurement.note}")
+
+
+def _closed_form(run: Run, seed: int, name: str, reading: Reading) -> Measurement:
+    seeds = together(run, seed)
+
+    def make() -> dict[int, Measurement]:
+        encoders = [PartEncoder(PART_NETWORK, chip_of(run, s), reading, run.device) for s in seeds]
+        task = ClosedForm(PART_NETWORK, encoders, choices(PENALTIES))
+        measured = measure_closed_form(
+            task,
+            run.data,
+            run.config.calibration_clouds,
+            device=run.device,
+            examples=seeds[0] == 0,
+            note=note_of(run),
+        )
+        return dict(zip(seeds, measured, strict=True))
+
+    return run.once((name, seeds[0]), make)[seed]
+
+
+def paper_recipe(run: Run, seed: int) -> Measurement:
+    """The published training: random weights frozen, all else trained."""
+    return _trained(run, seed, PartSegmenter(PART_NETWORK, chip_of(run, seed), run.device))
+
+
+def trained_twin(run: Run, seed: int) -> Measurement:
+    """The paper's network with all its weights trained."""
+    return _trained(run, seed, PartSegmenter(PART_NETWORK, None, run.device))
+
+
+def _trained(run: Run, seed: int, model: PartSegmenter) -> Measurement:
+    started = time.perf_counter()
+    config, data = run.config, run.data
+    # Evenly over the categories: the shapes of one stand together.
+    count = min(config.train_limit or len(data.train), len(data.train))
+    rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        step_epochs=28,
+        step_factor=0.5,
+        augmentation=Augmentation(shift=0.1, scale=(0.8, 1.25)),
+    )
+    sets = replace(data.train, rows=rows), data.validation, data.test
+    history = train(model, PART_NETWORK, recipe, sets, seed, f"chip {seed}", SEGMENTATION)
+    readout, frozen = PART_NETWORK.width * PARTS, model.frozen
+    weights = PART_NETWORK.fixed_weights
+    epochs = f"{config.epochs} of the paper's 101 epochs, batch {config.batch_size}"
+    return Measurement(
+        values={
+            **history.by_validation(),
+            **{f"{name} (paper)": value for name, value in history.by_test().items()},
+        },
+        fixed_weights=weights if frozen else 0,
+        trained_weights=readout if frozen else readout + weights,
+        train_seconds=time.perf_counter() - started,
+        details={f"history {seed}": history.curves()},
+        note="; ".join(filter(None, (f"{epochs}, {count:,} shapes", note_of(run)))),
+    )
+
+
+def note_of(run: Run) -> str:
+    """What a reader of every row has to know of the data."""
+    missing = run.data.shapes.missing
+    parts = [f"{missing} listed shapes are missing"] if missing else []
+    if run.data.record.kind != "real":
+        parts.append("the stand-in's difficulty was set once, by looking at accuracy on it")
+    return "; ".join(parts)
+
+
+def metrics(published: bool, protocol: str = "validation") -> tuple[Metric, ...]:
+    """The table's metrics; `published` ones stand beside the paper's."""
+    paper = {"instance mIoU": 66.28, "point accuracy": 83.79} if published else {}
+    return tuple(
+        Metric(name, "%", paper.get(name), PAPER if name in paper else None, protocol)
+        for name in METRICS
+    )
+
+
+PLAIN = tuple(Metric(f"{name}, plain ridge") for name in METRICS)
+BOTH = metrics(published=True) + metrics(published=True, protocol="paper")
+
+TABLE = Table(
+    name="seg",
+    title="ShapeNet-part",
+    command="run_seg.sh",
+    paper_data=shapenet_part.INFO.name,
+    config=SegConfig,
+    rows=(
+        Row("DEPLM, closed-form readout", closed_form_readout, metrics(published=True) + PLAIN),
+        Row("DEPLM, chip effects", chip_effects, metrics(published=True) + PLAIN, default=False),
+        Row("DEPLM, paper recipe", paper_recipe, BOTH, default=False),
+        Row(
+            "fully trained twin",
+            trained_twin,
+            metrics(published=False) + metrics(published=False, protocol="paper"),
+            default=False,
+        ),
+    ),
+    load=load,
+    figures=draw_figures,
+    next_step="bash run_seg.sh --help, for more rows and the constants to change",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(TABLE))
