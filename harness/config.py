@@ -72,6 +72,12 @@ def checked(config: C) -> C:
     return config
 
 
+def switches(kind: type) -> dict[str, str]:
+    """Names of the constants that are off or on, each an option of its own, and what they are."""
+    hints = get_type_hints(kind)
+    return {f.name: f.metadata["about"] for f in dataclasses.fields(kind) if hints[f.name] is bool}
+
+
 def describe(kind: type) -> str:
     """One line a constant: name, default, what it is."""
     fields = dataclasses.fields(kind)
