@@ -1,0 +1,1 @@
+"""Speed and memory against the oracles and against peers, side by side in one run."""

@@ -15,7 +15,7 @@ from rram import Chip
 from rram.crossbar import Reading
 from rram.errors import UserError
 
-BATCH = 16  # clouds at a time: their projections fit the cache; also one noisy "batch" read
+BATCH = 8  # clouds at a time: their projections fit the cache; also one noisy "batch" read
 
 
 class Clouds(NamedTuple):
