@@ -51,8 +51,9 @@ def draw_clips(
     titles = [f"{begin // 1000} ms" for begin in SNAPSHOTS_US] + [f"all {WHOLE_US / 1e6:g} s"]
     for axis, title in zip(axes[0], 2 * titles, strict=True):
         axis.set_title(title, fontsize=7)
+    left = "the set" if stand_in == "real" else "stand-in"
     figure.suptitle(
-        f"left: stand-in ({stand_in}), right: real clips where at hand; views of"
+        f"left: {left} ({stand_in}), right: real clips where at hand; views of"
         f" {SNAPSHOT_US // 1000} ms from the time above, blue on, orange off",
         fontsize=9,
     )

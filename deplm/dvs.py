@@ -1,0 +1,258 @@
+"""DVS128 Gesture: table of the event column of the DEPLM paper.
+
+`bash run_dvs.sh --help` lists rows and constants.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deplm.augment import Augmentation
+from deplm.data import dvs_gesture
+from deplm.encode import FrozenEncoder, make_batch
+from deplm.event_clouds import EventData, WindowClouds, gesture_scores, split_persons
+from deplm.event_grid import EventGridEncoder, EventGridNetwork
+from deplm.event_measure import ClosedForm, measure_closed_form
+from deplm.figures_dvs_table import draw_figures
+from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
+from deplm.train import FrozenClassifier, Recipe, Task, TrainedClassifier, guesses, train
+from harness.chips import make_chip
+from harness.cli import main
+from harness.config import constant
+from harness.errors import UserError
+from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
+from rram import DEPLM_40NM, Chip
+from rram.crossbar import Reading
+
+CLASSES = len(dvs_gesture.CLASSES)
+PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
+PENALTIES = tuple(10.0**e for e in (-4, -3, -2, -1, 0, 1))
+
+
+@dataclass(frozen=True)
+class DvsConfig:
+    """Constants of the DVS128 Gesture table; edit them here or with --set name=value."""
+
+    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
+    programming_voltage_v: float | None = constant(
+        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
+    )
+    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    read_noise: float = constant(
+        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
+    )
+    input_bits: int = constant(
+        6, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
+    )
+    events: int = constant(1024, "drawn of a window (DEPLM, code)", low=3)
+    fit_draws: int = constant(
+        4, "draws of every window that a closed-form readout is fitted to", low=1, smoke=1
+    )
+    test_draws: int = constant(
+        4, "draws of a test window whose scores DEPLM+ averages", low=1, smoke=1
+    )
+    calibration_clouds: int = constant(
+        512, "training windows whose statistics normalise the frozen layers", low=1, smoke=16
+    )
+    validation_fraction: float = constant(
+        0.2, "part of the training persons on whom choices are made", low=0.001, high=0.9
+    )
+    epochs: int = constant(200, "of the rows trained by gradient (DEPLM, code)", low=1, smoke=1)
+    batch_size: int = constant(512, "of the same rows (DEPLM, code)", low=2, smoke=16)
+    learning_rate: float = constant(0.01, "of Adam in the same rows (DEPLM, code)", low=0)
+    train_limit: int | None = constant(
+        None, "train the gradient rows on so many windows only; none for all", low=20
+    )
+    plus_first: int = constant(64, "channels of the first level of DEPLM+", low=1, smoke=8)
+    plus_second: int = constant(128, "channels of the second level of DEPLM+", low=1, smoke=8)
+    clips: str | None = constant(
+        None, "folder of real clips to classify beside a stand-in; none: the set's own folder"
+    )
+
+
+def plus_network(config: DvsConfig) -> EventGridNetwork:
+    """DEPLM+: with its readout below the 67,590 weights of the paper's network."""
+    first = SetAbstraction(config.plus_first, centres=256, neighbours=32, radius=0.12)
+    second = SetAbstraction(config.plus_second, centres=128, neighbours=32, radius=0.2)
+    return EventGridNetwork(PointNetwork(0, (first, second)), cells=(5, 4))
+
+
+def load(run: Run) -> EventData:
+    """The data set of the run."""
+    config = run.config
+    data = dvs_gesture.load(run.data_root, tiny=run.smoke)
+    parts = split_persons(data.train, config.validation_fraction, config.events)
+    test = WindowClouds("test", data.test, np.arange(len(data.test)), config.events)
+    record = DataRecord(data.name, data.kind, len(data.train), len(data.test), data.sha256)
+    folder = _clips_folder(run, data.kind)
+    if folder is None:
+        return EventData(record, *parts, test)
+    windows = dvs_gesture.load_clips(folder)
+    clips = WindowClouds("clips", windows, np.arange(len(windows)), config.events)
+    return EventData(record, *parts, test, clips, folder)
+
+
+def _clips_folder(run: Run, kind: str) -> Path | None:
+    """Folder of single real clips to look at when the set itself is a stand-in."""
+    named = run.config.clips
+    folder = Path(named) if named else run.data_root / dvs_gesture.INFO.folder
+    there = any(folder.glob("*.bs2"))
+    if named and not there:
+        raise UserError(f"clips {folder}: no clips (*.bs2) there")
+    return folder if there and kind != "real" else None
+
+
+def chip_of(run: Run, seed: int) -> Chip:
+    """Chip number `seed` of the run."""
+    return make_chip(run.config, DEPLM_40NM, seed)
+
+
+def together(run: Run, seed: int) -> list[int]:
+    """Chips that are measured in one pass with chip `seed`.
+
+    The first is alone, so that its figure is soon there; the others share sampling and grouping.
+    """
+    first = run.seeds[:1]
+    return first if seed in first else run.seeds[1:]
+
+
+def closed_form_readout(run: Run, seed: int) -> Measurement:
+    """The paper's network with a closed-form readout of its frozen features."""
+    return _closed_form(run, seed, DVS_GESTURE, Reading(), 1)
+
+
+def chip_effects(run: Run, seed: int) -> Measurement:
+    """The closed-form row, every product read with noise and bit-serial inputs."""
+    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
+    return _closed_form(run, seed, DVS_GESTURE, reading, 1, effects)
+
+
+def deplm_plus(run: Run, seed: int) -> Measurement:
+    """DEPLM+ with the closed-form readout, scores averaged over several draws."""
+    draws = run.config.test_draws
+    note = f"scores averaged over {draws} draws of {run.config.events} events a window"
+    return _closed_form(run, seed, plus_network(run.config), Reading(), draws, note)
+
+
+def _closed_form(
+    run: Run,
+    seed: int,
+    network: PointNetwork | EventGridNetwork,
+    reading: Reading,
+    test_draws: int,
+    note: str = "",
+) -> Measurement:
+    seeds = together(run, seed)
+    kind = EventGridEncoder if isinstance(network, EventGridNetwork) else FrozenEncoder
+
+    def make() -> dict[int, Measurement]:
+        encoders = [kind(network, chip_of(run, s), reading, run.device) for s in seeds]
+        draws = run.config.fit_draws
+        task = ClosedForm(network, encoders, PENALTIES, draws, test_draws, run.device)
+        fitted = f"fitted to {draws} draws of each window"
+        clouds = run.config.calibration_clouds
+        measured = measure_closed_form(task, run.data, clouds, note=note_of(run, note, fitted))
+        return dict(zip(seeds, measured, strict=True))
+
+    return run.once((network, reading, seeds[0]), make)[seed]
+
+
+def note_of(run: Run, *parts: str) -> str:
+    """What a reader of a row has to know, of it and of the data."""
+    stand_in = "the stand-in's difficulty was set once, by looking at accuracy on it"
+    return "; ".join(filter(None, (*parts, stand_in if run.data.record.kind != "real" else "")))
+
+
+def paper_recipe(run: Run, seed: int) -> Measurement:
+    """The published training of the readout, random layers frozen."""
+    model = FrozenClassifier(DVS_GESTURE, chip_of(run, seed), CLASSES, run.device)
+    return _trained(run, seed, model, DVS_GESTURE.fixed_weights)
+
+
+def trained_twin(run: Run, seed: int) -> Measurement:
+    """The paper's network with all its weights trained."""
+    return _trained(run, seed, TrainedClassifier(DVS_GESTURE, CLASSES, run.device), 0)
+
+
+def gesture_task() -> Task:
+    """Classification of windows, scored per window and per trial."""
+
+    def scores(model: object, network: PointNetwork, source: WindowClouds) -> dict[str, float]:
+        parts = [found.argmax(-1) for _, found in guesses(model, network, source)]
+        return gesture_scores(source, np.concatenate(parts), CLASSES)
+
+    return Task(make_batch, lambda source, numbers: source.labels[numbers], scores)
+
+
+def _trained(
+    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, fixed: int
+) -> Measurement:
+    started = time.perf_counter()
+    config, data = run.config, run.data
+    # Evenly over persons and gestures: the windows of a recording stand together.
+    count = min(config.train_limit or len(data.train), len(data.train))
+    rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        step_epochs=20,
+        step_factor=0.7,
+        augmentation=Augmentation(dropout=0.875, shift=0.1),
+    )
+    fit = WindowClouds("train", data.train.windows, rows, config.events)
+    sets = fit, data.validation, data.test
+    history = train(model, DVS_GESTURE, recipe, sets, seed, f"chip {seed}", gesture_task())
+    readout = DVS_GESTURE.abstractions[-1].channels * CLASSES
+    epochs = f"{config.epochs} of the paper's 200 epochs, batch {config.batch_size}"
+    return Measurement(
+        values={
+            **history.by_validation(),
+            **{f"{name} (paper)": value for name, value in history.by_test().items()},
+        },
+        fixed_weights=fixed,
+        trained_weights=readout + DVS_GESTURE.fixed_weights - fixed,
+        train_seconds=time.perf_counter() - started,
+        details={f"history {seed}": history.curves()},
+        note=note_of(run, f"{epochs}, {count:,} windows"),
+    )
+
+
+ON_CHIP = Metric(paper=78.73, paper_source=PAPER)
+BEST_ON_TEST = Metric(protocol="paper", paper=78.73, paper_source=PAPER)
+TRIAL, TRIAL_BEST = Metric("trial accuracy"), Metric("trial accuracy", protocol="paper")
+ONE_DRAW = Metric("accuracy, one draw"), Metric("trial accuracy, one draw")
+
+TABLE = Table(
+    name="dvs",
+    title="DVS128 Gesture",
+    command="run_dvs.sh",
+    paper_data=dvs_gesture.INFO.name,
+    config=DvsConfig,
+    rows=(
+        Row("DEPLM, closed-form readout", closed_form_readout, (ON_CHIP, TRIAL)),
+        Row("DEPLM, chip effects", chip_effects, (ON_CHIP, TRIAL), default=False),
+        Row(
+            "DEPLM, paper recipe",
+            paper_recipe,
+            (ON_CHIP, TRIAL, BEST_ON_TEST, TRIAL_BEST),
+            default=False,
+        ),
+        Row("DEPLM+, same weight budget", deplm_plus, (Metric(), TRIAL, *ONE_DRAW)),
+        Row(
+            "fully trained twin",
+            trained_twin,
+            (Metric(), TRIAL, Metric(protocol="paper"), TRIAL_BEST),
+            default=False,
+        ),
+    ),
+    load=load,
+    figures=draw_figures,
+    next_step="bash run_dvs.sh --help, for more rows and the constants to change",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(TABLE))
