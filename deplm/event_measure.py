@@ -110,7 +110,7 @@ def scores_of(
     shape = (task.test_draws, len(source), len(CLASSES))
     scores = [np.empty(shape) for _ in readouts]
     for seed in range(task.test_draws):
-        drawn = source.redrawn(seed)
+        drawn, label = source.redrawn(seed), f"{source.name}, draw {seed + 1}"
         for numbers, features in encode(
             drawn,
             task.network,
