@@ -63,6 +63,8 @@ class SupervisedConfig:
         10000, "training samples of the curve over reservoir sizes", low=20, smoke=100
     )
     probing_iterations: int = constant(60, "of L-BFGS in linear probing", low=1, smoke=10)
+    plus_windows: int = constant(5, "time windows in which LSM+ counts spikes", low=1, high=25)
+    plus_membranes: int = constant(10, "times at which LSM+ reads membranes", low=0, high=25)
 
 
 class Parts(NamedTuple):
@@ -191,8 +193,11 @@ def paper_readout(run: Run, seed: int, kind: str, optimizer: str) -> Measurement
     started = time.perf_counter()
     c, found = run.config, paper_features(run, seed, kind)
     recipe = Recipe(optimizer, c.learning_rate, c.batch_size, c.epochs)
-    training, validation = parts(run).rows(found.train)
-    test, classes = (found.test, run.data.test_labels), len(run.data.classes)
+    # The published readout is on the counters, spikes and not spikes a step: with rates, so
+    # small a learning rate ends far from the minimum (N-MNIST, validation: 81.1 against 88.2 %).
+    steps = np.float32(run.data.train.steps)
+    training, validation = parts(run).rows(found.train * steps)
+    test, classes = (found.test * steps, run.data.test_labels), len(run.data.classes)
     history = train_readout(training, validation, test, classes, recipe, seed)
     return Measurement(
         values={"accuracy": history.by_validation(), "accuracy (paper)": history.by_test()},
@@ -202,7 +207,7 @@ def paper_readout(run: Run, seed: int, kind: str, optimizer: str) -> Measurement
         encode_seconds=found.encode_seconds,
         details={f"history {seed}": [history.validation, history.test]},
         note=f"{c.epochs} epochs, {optimizer} {c.learning_rate:g}, batch {c.batch_size}; "
-        "spikes per step as features",
+        "spike counts as features",
     )
 
 

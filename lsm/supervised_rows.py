@@ -13,6 +13,7 @@ from lsm.gradient_readout import History
 from lsm.supervised import (
     CHIP,
     SOFTWARE,
+    SupervisedConfig,
     closed_form,
     counts,
     features,
@@ -40,17 +41,45 @@ def lsm_rows(software: Metric, chip: Metric, optimizer: str) -> tuple[Row, ...]:
     reservoirs = []
     for kind, metric in ((SOFTWARE, software), (CHIP, chip)):
         both = (metric, metric._replace(protocol="paper"))
-        published, closed = _paper(kind, optimizer), _closed(kind)
-        reservoirs.append(Row(f"LSM, {kind}, paper's readout", published, both))
-        reservoirs.append(Row(f"LSM, {kind}, closed-form readout", closed, (metric, PLAIN)))
+        reservoirs.append(Row(f"LSM, {kind}, paper's readout", _paper(kind, optimizer), both))
+        reservoirs.append(closed_row(kind, metric, curve=kind == CHIP))
     return (
         Row("linear on event counts", _events, (Metric(), PLAIN), chips=1),
         Row("linear on event counts in time windows", _windows, (Metric(), PLAIN), chips=1),
         *reservoirs,
         Row("linear probing", linear_probing),
-        Row("LSM+", _plus, (Metric(), PLAIN)),
+        plus_row(),
         Row("LSM+, at most 4,000 neurons", _large, (Metric(), PLAIN)),
     )
+
+
+def closed_row(kind: str, metric: Metric, *, curve: bool = False) -> Row:
+    """The paper's features, read out in closed form.
+
+    Args:
+        kind: of reservoir.
+        metric: with the paper's figure.
+        curve: whether to measure other sizes of the reservoir too, for the figure.
+    """
+
+    def measure(run: Run, seed: int) -> Measurement:
+        measurement = closed_form(run, paper_features(run, seed, kind))
+        if curve:
+            points = size_curve(run, seed, run.config.large_windows)
+            measurement.details[f"sizes {seed}"] = points
+        return measurement
+
+    return Row(f"LSM, {kind}, closed-form readout", measure, (metric, PLAIN))
+
+
+def plus_reads(config: SupervisedConfig) -> Reads:
+    """What LSM+ reads from the same neurons."""
+    return Reads(config.plus_windows, (), config.plus_membranes)
+
+
+def plus_row() -> Row:
+    """The same reservoir, read better."""
+    return Row("LSM+", _plus, (Metric(), PLAIN))
 
 
 def trained_rows(
@@ -68,8 +97,8 @@ def _events(run: Run, _: int) -> Measurement:
 
 
 def _windows(run: Run, _: int) -> Measurement:
-    # As many windows as give LSM+ its number of features, or one fewer: what the reservoir adds.
-    width = Reads(run.config.plus_windows, (), run.config.plus_membranes).width(run.config.neurons)
+    # As many windows as give the features of LSM+, or a few more: what the reservoir adds.
+    width = plus_reads(run.config).width(run.config.neurons)
     windows = min(run.data.train.steps, -(-width // run.data.train.inputs))
     note = f"{windows} windows: as many features as LSM+, without a reservoir"
     return replace(closed_form(run, counts(run, windows)), note=note)
@@ -79,21 +108,9 @@ def _paper(kind: str, optimizer: str) -> Measure:
     return lambda run, seed: paper_readout(run, seed, kind, optimizer)
 
 
-def _closed(kind: str) -> Measure:
-    def measure(run: Run, seed: int) -> Measurement:
-        measurement = closed_form(run, paper_features(run, seed, kind))
-        if kind == CHIP:
-            curve = size_curve(run, seed, run.config.large_windows)
-            measurement.details[f"sizes {seed}"] = curve
-        return measurement
-
-    return measure
-
-
 def _plus(run: Run, seed: int) -> Measurement:
-    c = run.config
-    reads = Reads(c.plus_windows, (), c.plus_membranes)
-    note = f"the same {c.neurons} neurons: spikes in {reads.windows} time windows"
+    reads = plus_reads(run.config)
+    note = f"the same {run.config.neurons} neurons: spikes in {reads.windows} time windows"
     if reads.membranes:
         note += f" and membranes at {reads.membranes} times"
     return replace(closed_form(run, features(run, seed, CHIP, reads)), note=note)

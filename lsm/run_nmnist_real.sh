@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The real N-MNIST recordings at hand, and the simulated camera beside them.
+# `bash lsm/run_nmnist_real.sh --help` lists rows and constants.
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
+exec "$PYTHON" -m lsm.nmnist_real "$@"
