@@ -18,7 +18,7 @@ from deplm.data.part_table import CATEGORIES, PARTS
 from harness.readout import RIDGE_PENALTIES, RidgeReadout
 from rram.errors import UserError
 
-BALANCES = (0.0, 0.5)  # a part of share s in its category weighs s^-balance a point
+BALANCES = (0.0, 0.25)  # a part of share s in its category weighs s^-balance a point
 
 
 class PartStatistics:

@@ -13,10 +13,11 @@ from deplm.augment import Augmentation
 from deplm.data import shapenet_part
 from deplm.data.part_table import PARTS
 from deplm.figures_seg_table import draw_figures
+from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.part_clouds import PartData
 from deplm.part_measure import METRICS, ClosedForm, measure_closed_form
 from deplm.part_readout import choices
-from deplm.segment import PART_NETWORK, PartEncoder
+from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork
 from deplm.segment_train import SEGMENTATION, PartSegmenter
 from deplm.train import Recipe, train
 from harness.chips import make_chip
@@ -55,10 +56,31 @@ class SegConfig:
     batch_size: int = constant(256, "of the same rows (DEPLM, code)", low=2, smoke=16)
     learning_rate: float = constant(0.02, "of Adam in the same rows (DEPLM, code)", low=0)
     train_limit: int | None = constant(
-        None, "train the gradient rows on so many shapes only; none for all", low=16
+        None, "train the gradient rows on so many shapes only; none for all", low=16, smoke=16
+    )
+    plus_first: int = constant(96, "channels of the first level of DEPLM+", low=1, smoke=16)
+    plus_last: int = constant(300, "channels of the last propagation of DEPLM+", low=1, smoke=16)
+    plus_fit_points: int | None = constant(
+        512, "points of a shape that DEPLM+ is fitted to; none for all", low=1
     )
     samples: str | None = constant(
         None, "folder of real shapes to segment beside a stand-in; none: the set's own folder"
+    )
+
+
+def plus_network(config: SegConfig) -> PartNetwork:
+    """DEPLM+: with its readout below the 100,006 weights of the paper's network."""
+    abstractions = (
+        replace(SHAPENET_PART.abstractions[0], channels=config.plus_first),
+        SHAPENET_PART.abstractions[1],
+        SetAbstraction(48),
+    )
+    return PartNetwork(
+        PointNetwork(features=3, abstractions=abstractions),
+        propagations=(64, 96, config.plus_last),
+        categories=0,
+        slope=16.0,
+        multiscale=True,
     )
 
 
@@ -105,23 +127,30 @@ def together(run: Run, seed: int) -> list[int]:
 
 def closed_form_readout(run: Run, seed: int) -> Measurement:
     """The paper's network with a closed-form readout of every point of every shape."""
-    return _closed_form(run, seed, "paper", Reading())
+    return _closed_form(run, seed, PART_NETWORK, Reading())
 
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
     reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
-    measurement = _closed_form(run, seed, "chip effects", reading)
+    measurement = _closed_form(run, seed, PART_NETWORK, reading)
     effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
     return replace(measurement, note=f"{effects}; {measurement.note}")
 
 
-def _closed_form(run: Run, seed: int, name: str, reading: Reading) -> Measurement:
+def deplm_plus(run: Run, seed: int) -> Measurement:
+    """DEPLM+ with the closed-form readout."""
+    return _closed_form(run, seed, plus_network(run.config), Reading(), run.config.plus_fit_points)
+
+
+def _closed_form(
+    run: Run, seed: int, network: PartNetwork, reading: Reading, fit_points: int | None = None
+) -> Measurement:
     seeds = together(run, seed)
 
     def make() -> dict[int, Measurement]:
-        encoders = [PartEncoder(PART_NETWORK, chip_of(run, s), reading, run.device) for s in seeds]
-        task = ClosedForm(PART_NETWORK, encoders, choices(PENALTIES))
+        encoders = [PartEncoder(network, chip_of(run, s), reading, run.device) for s in seeds]
+        task = ClosedForm(network, encoders, choices(PENALTIES), fit_points)
         measured = measure_closed_form(
             task,
             run.data,
@@ -132,7 +161,7 @@ def _closed_form(run: Run, seed: int, name: str, reading: Reading) -> Measuremen
         )
         return dict(zip(seeds, measured, strict=True))
 
-    return run.once((name, seeds[0]), make)[seed]
+    return run.once((network, reading, seeds[0]), make)[seed]
 
 
 def paper_recipe(run: Run, seed: int) -> Measurement:
@@ -208,6 +237,7 @@ TABLE = Table(
         Row("DEPLM, closed-form readout", closed_form_readout, metrics(published=True) + PLAIN),
         Row("DEPLM, chip effects", chip_effects, metrics(published=True) + PLAIN, default=False),
         Row("DEPLM, paper recipe", paper_recipe, BOTH, default=False),
+        Row("DEPLM+, same weight budget", deplm_plus, metrics(published=False) + PLAIN),
         Row(
             "fully trained twin",
             trained_twin,

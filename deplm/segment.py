@@ -36,12 +36,18 @@ class PartNetwork:
     Attributes:
         encoder: its set abstractions; the last one groups all points.
         propagations: channels of the propagations, from the coarsest to the finest.
-        categories: length of the one-hot category that the finest propagation sees.
+        categories: length of the one-hot category that the finest propagation sees; 0: it does
+            not see any.
+        slope: factor on coordinates at the input of the random layers; 1 in the paper.
+        multiscale: whether the readout sees, beside the finest propagation's features, those of
+            all coarser levels but the last, interpolated (DEPLM+).
     """
 
     encoder: PointNetwork
     propagations: tuple[int, ...]
     categories: int = 16
+    slope: float = 1.0
+    multiscale: bool = False
 
     def __post_init__(self) -> None:
         if len(self.propagations) != len(self.encoder.abstractions):
@@ -81,7 +87,8 @@ class PartNetwork:
     @property
     def width(self) -> int:
         """Features of one point."""
-        return self.propagations[-1]
+        coarser = sum(self.skips[1:]) + sum(self.propagations[:-1])
+        return self.propagations[-1] + (coarser if self.multiscale else 0)
 
 
 PART_NETWORK = PartNetwork(SHAPENET_PART, propagations=(80, 117, 117))  # DEPLM, code
@@ -157,6 +164,12 @@ def add_interpolated(coarse: torch.Tensor, where: Link | None, fine: torch.Tenso
     return fine
 
 
+def interpolate(coarse: torch.Tensor, where: Link) -> torch.Tensor:
+    """Coarse (B, S, C) at the fine points, (B, N, C)."""
+    fine = coarse.new_zeros(*where.nearest.shape[:2], coarse.shape[-1])
+    return add_interpolated(coarse, where, fine)
+
+
 class PropagationLayer(RandomLayer):
     """The fixed random 1x1 layer of one feature propagation; arguments as of `RandomLayer`."""
 
@@ -223,13 +236,17 @@ class PartEncoder:
     def __call__(self, batch: PartBatch) -> torch.Tensor:
         """Features (B, N, C) of every point."""
         *skips, hidden = self._levels(batch)
+        seen = None
         for layer, where, skip in zip(self.layers, batch.links, skips[::-1], strict=True):
             hidden = layer(skip, hidden, where, batch.reads)
-        return hidden
+            if self.network.multiscale:
+                own = [hidden] if skip is skips[0] else [hidden, skip]
+                seen = torch.cat(own if seen is None else [*own, interpolate(seen, where)], -1)
+        return hidden if seen is None else seen
 
     def calibrate(self, batches: Sequence[PartBatch], threads: int | None = None) -> None:
         """Gather the batch-norm statistics, layer after layer, over all points of `batches`."""
-        self.encoder.calibrate(batches, threads)
+        self.encoder.calibrate([self._scaled(batch) for batch in batches], threads)
         levels = list(map_in_order(self._levels, batches, threads))
         hidden = [level[-1] for level in levels]
         for depth, layer in enumerate(self.layers):
@@ -243,13 +260,24 @@ class PartEncoder:
 
     def _levels(self, batch: PartBatch) -> list[torch.Tensor]:
         """Features of the points of every level, finest first; the finest see the category."""
-        own = finest_skip(batch, self.network.categories)
-        return [own, *self.encoder.levels(batch)]
+        batch = self._scaled(batch)
+        return [finest_skip(batch, self.network.categories), *self.encoder.levels(batch)]
+
+    def _scaled(self, batch: PartBatch) -> PartBatch:
+        """The same with coordinates times the slope; links do not depend on it."""
+        slope = self.network.slope
+        if slope == 1:
+            return batch
+        groupings = [g and Grouping(g.centres * slope, g.neighbours) for g in batch.groupings]
+        clouds = Clouds(*(values * slope for values in batch.clouds))
+        return batch._replace(clouds=clouds, groupings=groupings)
 
 
 def finest_skip(batch: PartBatch, categories: int) -> torch.Tensor:
     """(B, N, categories + 3 + F): one-hot category, coordinates, features (code's order)."""
     points, features = batch.clouds
+    if not categories:
+        return torch.cat([points, features], -1)
     kind = one_hot(batch.categories, categories).to(points.dtype)
     return torch.cat([kind[:, None].expand(-1, points.shape[1], -1), points, features], -1)
 

@@ -1,0 +1,181 @@
+"""The DVS128 Gesture table: votes, pooled features, whole runs."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deplm.data.dvs_gesture import INFO
+from deplm.data.gesture_stand_in import write_stand_in
+from deplm.data.gesture_windows import WindowSettings, empty_windows
+from deplm.dvs import TABLE, DvsConfig, plus_network
+from deplm.encode import FrozenEncoder, calibration_batches, encode_all
+from deplm.event_clouds import WindowClouds, gesture_scores, split_persons, trial_votes
+from deplm.event_grid import EventGridEncoder, EventGridNetwork, pool
+from deplm.event_measure import ClosedForm, measure_closed_form, rows_of
+from deplm.network import PointNetwork, SetAbstraction
+from harness.cli import main
+from harness.readout import RidgeReadout
+from rram import Chip, UserError
+
+SMALL = PointNetwork(
+    features=0,
+    abstractions=(
+        SetAbstraction(5, centres=30, neighbours=8, radius=0.3),
+        SetAbstraction(7, centres=12, neighbours=4, radius=0.5),
+    ),
+)
+
+
+def some_windows(count=40, people=4):
+    """Windows of class c have their events around place c / 10."""
+    windows = empty_windows(count, WindowSettings(kept=200))
+    rng = np.random.default_rng(0)
+    windows.labels[:] = np.arange(count) % 10
+    place = 127 * (windows.labels[:, None, None] / 10) + rng.normal(0, 8, (count, 200, 2))
+    windows.xy[:] = place.clip(0, 127)
+    windows.t[:] = np.sort(rng.random((count, 200)), 1)
+    windows.kept[:] = 200
+    windows.trials[:] = np.arange(count) // 2
+    windows.subjects[:] = np.arange(count) // (count // people)
+    return windows
+
+
+def clouds(name="train"):
+    windows = some_windows()
+    return WindowClouds(name, windows, np.arange(len(windows)), points=64)
+
+
+def test_votes():
+    trials = np.array([7, 7, 7, 2, 2, 9])
+    guesses = np.array([1, 3, 3, 0, 4, 2])
+    np.testing.assert_array_equal(trial_votes(guesses, trials, 10), [3, 3, 3, 0, 0, 2])
+    windows = some_windows(6, 2)
+    windows.trials[:], windows.labels[:] = trials, [3, 3, 3, 4, 4, 2]
+    scores = gesture_scores(WindowClouds("test", windows, np.arange(6)), guesses, 10)
+    assert scores == {"accuracy": pytest.approx(400 / 6), "trial accuracy": pytest.approx(200 / 3)}
+
+
+def test_a_person_is_on_one_side_of_the_split():
+    train, held = split_persons(some_windows(), 0.25, 64)
+    people = [set(part.windows.subjects[part.rows]) for part in (train, held)]
+    assert len(people[1]) == 1 and not people[0] & people[1] and len(train) + len(held) == 40
+    with pytest.raises(UserError, match="two subjects"):
+        split_persons(some_windows(people=1), 0.25, 64)
+
+
+def plain_pool(centres, hidden, cells):
+    """Centre by centre, place by place."""
+    out = torch.zeros(len(hidden), cells, cells, hidden.shape[-1])
+    for b, points in enumerate(centres):
+        for s, (_, x, y) in enumerate(points):
+            for row in range(cells):
+                for column in range(cells):
+                    wx = max(0, 1 - abs(float(x) * (cells - 1) - column))
+                    wy = max(0, 1 - abs(float(y) * (cells - 1) - row))
+                    out[b, row, column] += wx * wy * hidden[b, s] / len(points)
+    return out.flatten(1)
+
+
+def test_pooled_features_are_the_plain_ones():
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.rand(2, 9, 3, generator=generator)
+    hidden = torch.rand(2, 9, 4, generator=generator)
+    for cells in (2, 5):
+        pooled = pool(centres, hidden, cells)
+        torch.testing.assert_close(pooled, plain_pool(centres, hidden, cells))
+    torch.testing.assert_close(pooled.view(2, -1, 4).sum(1), hidden.mean(1))
+
+
+def test_grid_features_repeat_and_have_their_width():
+    source, network = clouds(), EventGridNetwork(SMALL, cells=(3, 2))
+    encoder = EventGridEncoder(network, Chip(seed=0))
+    encoder.calibrate(calibration_batches(source, network, 16))
+    first, second = (encode_all(source, network, [encoder], threads=n)[0] for n in (1, 2))
+    assert first.shape == (40, network.width) == (40, 5 * 9 + 7 * 4)
+    assert np.array_equal(first, second) and first.std() > 0
+    assert network.fixed_weights == 3 * 5 + 8 * 7
+    with pytest.raises(UserError, match="must be local"):
+        EventGridNetwork(SMALL, cells=(3,))
+
+
+def test_plus_stays_within_the_weights_of_the_paper():
+    network = plus_network(DvsConfig())
+    assert network.fixed_weights + 10 * network.width <= 67_591
+
+
+def test_streamed_fit_is_the_fit_of_all_rows():
+    source = clouds()
+    encoder = FrozenEncoder(SMALL_GLOBAL, Chip(seed=0))
+    encoder.calibrate(calibration_batches(source, SMALL_GLOBAL, 16))
+    task = ClosedForm(SMALL_GLOBAL, [encoder], (1e-2,), fit_draws=2, test_draws=1, device="cpu")
+    streamed = RidgeReadout(10)
+    for (rows,) in rows_of(task, source, [0], "fit"):
+        streamed.partial_fit(*rows)
+    features = [encode_all(source.redrawn(seed), SMALL_GLOBAL, [encoder])[0] for seed in (0, 1)]
+    whole = RidgeReadout(10).partial_fit(np.concatenate(features), np.tile(source.labels, 2))
+    np.testing.assert_allclose(streamed.solve(1e-2).coef_, whole.solve(1e-2).coef_, atol=1e-9)
+    assert not np.array_equal(*features)
+
+
+SMALL_GLOBAL = PointNetwork(0, (*SMALL.abstractions, SetAbstraction(20)))
+
+
+def test_a_class_that_has_its_place_is_learned():
+    data = type("D", (), {"train": clouds(), "validation": clouds(), "clips": None})()
+    data.test = clouds("test").redrawn(5)
+    encoders = [FrozenEncoder(SMALL_GLOBAL, Chip(seed=seed)) for seed in range(2)]
+    task = ClosedForm(SMALL_GLOBAL, encoders, (1e-4, 1e-2), 3, 2, "cpu")
+    for measurement in measure_closed_form(task, data, 16, note="n"):
+        assert measurement.values["accuracy"] > 60 and measurement.trained_weights == 200
+        assert np.sum(measurement.details["confusion"]) == 40
+
+
+def run(results, *arguments):
+    status = main(TABLE, ["--results", str(results), "--device", "cpu", *map(str, arguments)])
+    path = results / "dvs.json"
+    return status, json.loads(path.read_text())["rows"] if path.exists() else None
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A data root in which the tiny stand-in need only be written once."""
+    return tmp_path_factory.mktemp("data")
+
+
+def test_a_smoke_run_gives_the_table(root, tmp_path, capsys):
+    status, rows = run(tmp_path, "--smoke", "--data", root, "--rows", "all")
+    assert status == 0 and {row["row"] for row in rows} == {row.name for row in TABLE.rows}
+    for row in rows:
+        assert 0 <= row["mean"] <= 100 and row["data"]["kind"] == "synthetic"
+        assert "difficulty was set once" in row["note"]
+    assert "synthetic" in capsys.readouterr().out
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {"dvs_clips.png", "dvs_confusion.png"}
+    first = next(row for row in rows if row["row"] == "DEPLM, closed-form readout")
+    again = run(tmp_path, "--smoke", "--data", root)[1]
+    assert first["values"] == next(r for r in again if r["row"] == first["row"])["values"]
+
+
+def test_the_real_layout_runs(tmp_path):
+    folder = tmp_path / INFO.folder
+    folder.mkdir()
+    write_stand_in(folder, 2, 1, 700_000)
+    (folder / "KIND").unlink()
+    settings = ("--set", "plus_first=4", "plus_second=4", "fit_draws=1", "test_draws=1")
+    status, rows = run(tmp_path / "results", "--data", tmp_path, "--seeds", 1, *settings)
+    assert status == 0 and rows[0]["data"]["kind"] == "real"
+    assert "difficulty" not in rows[0]["note"]
+
+
+def test_real_clips_are_classified_beside_the_stand_in(root, tmp_path, capsys):
+    folder = Path(os.environ.get("DATA_ROOT", "nowhere"), INFO.folder)
+    if not any(folder.glob("*.bs2")):
+        pytest.skip("DATA_ROOT holds no real clips")
+    status, rows = run(tmp_path, "--smoke", "--data", root, "--set", f"clips={folder}")
+    assert status == 0 and np.sum(rows[0]["details"]["clips"]) >= 4
+    assert "clip of hand clapping: its windows look like" in capsys.readouterr().out
+    assert run(tmp_path, "--smoke", "--data", root, "--set", f"clips={tmp_path}")[0] == 2
