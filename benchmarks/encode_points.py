@@ -7,7 +7,7 @@ and encoding, nothing cached. `--profile` prints where our time goes.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,19 @@ from deplm.encode import Clouds, FrozenEncoder, calibration_batches, encode, mak
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
 from deplm.points import ball_query, farthest_point_sample, gather
+from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
 from harness.parallel import cores, torch_threads
 from rram import Chip
 from tests.oracles import point_network as oracle
+from tests.oracles import segment_network as segment_oracle
+
+Encoder = FrozenEncoder | PartEncoder
 
 CASES = {
     "Fashion-MNIST": (FASHION_MNIST, 784),
     "DVS128 Gesture": (DVS_GESTURE, 1024),
     "ShapeNet-part": (SHAPENET_PART, 2048),
+    "ShapeNet-part, back to every point": (PART_NETWORK, 2048),
 }
 CLOUDS = 64
 BATCH = 16  # of the oracle, where it is fastest; ours has its own
@@ -44,10 +49,10 @@ class RandomClouds:
         cloud = {
             "Fashion-MNIST": _images,
             "DVS128 Gesture": _events,
-            "ShapeNet-part": _surfaces,
-        }[case](rng, count, points)
+        }.get(case, _surfaces)(rng, count, points)
         self.points = torch.from_numpy(cloud.astype(np.float32))
         self.features = self.points[..., : network.features]
+        self.categories = np.arange(count) % 16
 
     def __len__(self) -> int:
         return len(self.points)
@@ -82,33 +87,50 @@ def _surfaces(rng: np.random.Generator, count: int, points: int) -> np.ndarray:
     return direction * rng.uniform(0.2, 1, (count, 1, 3))
 
 
-def models(case: str) -> tuple[FrozenEncoder, oracle.PointNetwork]:
+def models(case: str) -> tuple[Encoder, oracle.PointNetwork | segment_oracle.SegmentNetwork]:
     """Ours and the oracle, with the same weights and statistics."""
     network = CASES[case][0]
-    chip = Chip(seed=0)
-    ours = FrozenEncoder(network, chip)
-    weights = [chip.weights(n, s) * network.input_scale for n, s in network.shapes.items()]
-    theirs = oracle.PointNetwork(network, weights).eval()
-    source = RandomClouds(case, 32)
-    ours.calibrate(calibration_batches(source, network, 32))
-    theirs.calibrate(source.points, source.features)
+    chip, source = Chip(seed=0), RandomClouds(case, 32)
+    parts = isinstance(network, PartNetwork)
+    ours = (PartEncoder if parts else FrozenEncoder)(network, chip)
+    ours.calibrate(calibration_batches(source, network, 32, make=maker(case)))
+    scale = (network.encoder if parts else network).input_scale
+    weights = {n: chip.weights(n, s) * scale for n, s in network.shapes.items()}
+    if parts:
+        theirs = segment_oracle.SegmentNetwork(network, weights)
+        theirs(source.points, source.features, torch.from_numpy(source.categories), calibrate=True)
+        theirs.match_biased_variances(len(source), source.points.shape[1])
+    else:
+        theirs = oracle.PointNetwork(network, list(weights.values())).eval()
+        theirs.calibrate(source.points, source.features)
     return ours, theirs
 
 
-def run_ours(case: str, source: RandomClouds, encoder: FrozenEncoder, threads: int) -> np.ndarray:
+def maker(case: str) -> Callable:
+    """What makes the batches of a case."""
+    return make_part_batch if isinstance(CASES[case][0], PartNetwork) else make_batch
+
+
+def run_ours(case: str, source: RandomClouds, encoder: Encoder, threads: int) -> np.ndarray:
     """Features of all clouds, ours."""
-    parts = encode(source, CASES[case][0], [encoder], threads=threads)
+    parts = encode(source, CASES[case][0], [encoder], threads=threads, make=maker(case))
     return np.concatenate([outputs[0] for _, outputs in parts])
 
 
-def run_oracle(source: RandomClouds, model: oracle.PointNetwork, threads: int) -> np.ndarray:
+def run_oracle(source: RandomClouds, model: torch.nn.Module, threads: int) -> np.ndarray:
     """Features of all clouds, the oracle's, in batches of the same size."""
     with torch.no_grad(), torch_threads(threads):
-        parts = [
-            model(source.points[start : start + BATCH], source.features[start : start + BATCH])
-            for start in range(0, len(source), BATCH)
-        ]
-    return torch.cat(parts).numpy()
+        return torch.cat(list(oracle_batches(source, model))).numpy()
+
+
+def oracle_batches(source: RandomClouds, model: torch.nn.Module) -> Iterator[torch.Tensor]:
+    """Features batch by batch."""
+    for start in range(0, len(source), BATCH):
+        rows = slice(start, start + BATCH)
+        inputs = [source.points[rows], source.features[rows]]
+        if isinstance(model, segment_oracle.SegmentNetwork):
+            inputs.append(torch.from_numpy(source.categories[rows]))
+        yield model(*inputs)
 
 
 def memory_ours(case: str, clouds: int) -> Callable[[], None]:
@@ -116,7 +138,7 @@ def memory_ours(case: str, clouds: int) -> Callable[[], None]:
     source, (encoder, _) = RandomClouds(case, clouds), models(case)
 
     def run() -> None:
-        for _ in encode(source, CASES[case][0], [encoder], threads=1):
+        for _ in encode(source, CASES[case][0], [encoder], threads=1, make=maker(case)):
             pass
 
     return run
@@ -128,8 +150,8 @@ def memory_oracle(case: str, clouds: int) -> Callable[[], None]:
 
     def run() -> None:
         with torch.no_grad(), torch_threads(1):
-            for start in range(0, len(source), BATCH):
-                model(source.points[start : start + BATCH], source.features[start : start + BATCH])
+            for _ in oracle_batches(source, model):
+                pass
 
     return run
 
@@ -152,7 +174,8 @@ def measure(case: str, repeats: int) -> list[dict[str, Any]]:
             repeats,
         )
         ms = [1000 * value / len(source) for value in seconds[:2]]
-        record = {"case": case, "peer": "tests/oracles/point_network.py", "threads": threads}
+        peer = f"tests/oracles/{type(model).__module__.rpartition('.')[2]}.py"
+        record = {"case": case, "peer": peer, "threads": threads}
         record |= {"ms_ours": ms[0], "ms_peer": ms[1], "ratio": seconds[2], "agrees": agrees}
         records.append(record | peaks)
     return records
@@ -211,7 +234,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.profile:
         for case in CASES:
-            profile(case)
+            if not isinstance(CASES[case][0], PartNetwork):
+                profile(case)
         return 0
     cases = [
         record for case in tqdm(CASES, disable=None) for record in measure(case, options.repeats)

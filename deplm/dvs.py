@@ -28,7 +28,7 @@ from rram.crossbar import Reading
 
 CLASSES = len(dvs_gesture.CLASSES)
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
-PENALTIES = tuple(10.0**e for e in (-4, -3, -2, -1, 0, 1))
+PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ class DvsConfig:
     fit_draws: int = constant(
         4, "draws of every window that a closed-form readout is fitted to", low=1, smoke=1
     )
+    fit_shift: float = constant(
+        0.1, "largest shift of a window in all but the first of them (DEPLM, code)", low=0, high=1
+    )
     test_draws: int = constant(
         4, "draws of a test window whose scores DEPLM+ averages", low=1, smoke=1
     )
@@ -66,7 +69,7 @@ class DvsConfig:
         None, "train the gradient rows on so many windows only; none for all", low=20
     )
     plus_first: int = constant(64, "channels of the first level of DEPLM+", low=1, smoke=8)
-    plus_second: int = constant(128, "channels of the second level of DEPLM+", low=1, smoke=8)
+    plus_second: int = constant(320, "channels of the second level of DEPLM+", low=1, smoke=8)
     clips: str | None = constant(
         None, "folder of real clips to classify beside a stand-in; none: the set's own folder"
     )
@@ -76,7 +79,7 @@ def plus_network(config: DvsConfig) -> EventGridNetwork:
     """DEPLM+: with its readout below the 67,590 weights of the paper's network."""
     first = SetAbstraction(config.plus_first, centres=256, neighbours=32, radius=0.12)
     second = SetAbstraction(config.plus_second, centres=128, neighbours=32, radius=0.2)
-    return EventGridNetwork(PointNetwork(0, (first, second)), cells=(5, 4))
+    return EventGridNetwork(PointNetwork(0, (first, second)), cells=(4, 3))
 
 
 def load(run: Run) -> EventData:
@@ -151,7 +154,9 @@ def _closed_form(
     def make() -> dict[int, Measurement]:
         encoders = [kind(network, chip_of(run, s), reading, run.device) for s in seeds]
         draws = run.config.fit_draws
-        task = ClosedForm(network, encoders, PENALTIES, draws, test_draws, run.device)
+        task = ClosedForm(
+            network, encoders, PENALTIES, draws, run.config.fit_shift, test_draws, run.device
+        )
         fitted = f"fitted to {draws} draws of each window"
         clouds = run.config.calibration_clouds
         measured = measure_closed_form(task, run.data, clouds, note=note_of(run, note, fitted))

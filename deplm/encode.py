@@ -145,12 +145,16 @@ def make_batch(
 
 
 def calibration_batches(
-    source: CloudSet, network: PointNetwork, count: int, device: torch.device | str = "cpu"
+    source: CloudSet,
+    network: PointNetwork,
+    count: int,
+    device: torch.device | str = "cpu",
+    make: Callable = make_batch,
 ) -> list[Batch]:
     """`count` clouds spread evenly over `source`, in batches, for `FrozenEncoder.calibrate`."""
     numbers = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(int))
     chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
-    return list(map_in_order(lambda chunk: make_batch(source, network, chunk, device), chunks))
+    return list(map_in_order(lambda chunk: make(source, network, chunk, device), chunks))
 
 
 def encode(
@@ -161,6 +165,7 @@ def encode(
     threads: int | None = None,
     device: torch.device | str = "cpu",
     label: str | None = None,
+    make: Callable = make_batch,
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
     """Encode all clouds of `source` by every encoder; the groupings are made once.
 
@@ -171,6 +176,7 @@ def encode(
         threads: default all cores; the result is the same for any number.
         device: of the encoders.
         label: of the progress bar, which shows on a terminal only.
+        make: as `make_batch`, for networks that need more of their batches.
 
     Yields:
         Cloud numbers, in order, and the features (B, ...) of each encoder: memory does not
@@ -178,7 +184,7 @@ def encode(
     """
 
     def features(numbers: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        batch = make_batch(source, network, numbers, device)
+        batch = make(source, network, numbers, device)
         return numbers, [encoder(batch).cpu().numpy() for encoder in encoders]
 
     chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))

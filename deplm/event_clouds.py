@@ -11,6 +11,8 @@ from deplm.encode import Clouds
 from harness.errors import UserError
 from harness.protocol import SPLIT_SEED, DataRecord
 
+SHIFT_STREAM = 1
+
 
 @dataclass(frozen=True)
 class WindowClouds:
@@ -21,7 +23,8 @@ class WindowClouds:
         windows: of the set.
         rows: (n,) its windows.
         points: events drawn of each.
-        seed: of the draw.
+        seed: of the draw, and of the shift.
+        shift: largest shift of a window along t, x and y, in their unit.
     """
 
     name: str
@@ -29,6 +32,7 @@ class WindowClouds:
     rows: np.ndarray
     points: int = 1024
     seed: int = 0
+    shift: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,12 +50,17 @@ class WindowClouds:
     def clouds(self, numbers: np.ndarray) -> Clouds:
         """The clouds `numbers`."""
         drawn = self.windows.draw(self.points, seed=self.seed, rows=self.rows[numbers])
+        if self.shift:
+            for cloud, row in zip(drawn, self.rows[numbers].tolist(), strict=True):
+                # A stream for each window, so that company does not matter.
+                rng = np.random.default_rng([self.seed, row, SHIFT_STREAM])
+                cloud += rng.uniform(-self.shift, self.shift, 3).astype(np.float32)
         points = torch.from_numpy(drawn)
         return Clouds(points, points[..., :0])
 
-    def redrawn(self, seed: int) -> "WindowClouds":
+    def redrawn(self, seed: int, shift: float = 0.0) -> "WindowClouds":
         """The same windows, their events drawn anew."""
-        return replace(self, seed=seed)
+        return replace(self, seed=seed, shift=shift)
 
 
 @dataclass(frozen=True)

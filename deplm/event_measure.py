@@ -31,6 +31,7 @@ class ClosedForm:
         encoders: of that network, one a chip, not yet calibrated.
         penalties: to choose among.
         fit_draws: draws of every window that the readout is fitted to.
+        fit_shift: largest shift of a window in every such draw but the first.
         test_draws: draws of a window whose scores are averaged.
         device: of the encoders.
     """
@@ -39,6 +40,7 @@ class ClosedForm:
     encoders: Sequence[Callable[[Batch], torch.Tensor]]
     penalties: Sequence[float]
     fit_draws: int
+    fit_shift: float
     test_draws: int
     device: str
 
@@ -80,13 +82,16 @@ def measure_closed_form(
 
 
 def rows_of(
-    task: ClosedForm, source: WindowClouds, chips: Sequence[int], label: str
+    task: ClosedForm,
+    source: WindowClouds,
+    chips: Sequence[int],
+    label: str,
 ) -> Iterator[list[Rows]]:
     """Features and labels of all draws of `source`, block by block, a pair for each chip."""
     encoders = [task.encoders[chip] for chip in chips]
     numbers, kept = [], []
     for seed in range(task.fit_draws):
-        drawn = source.redrawn(seed)
+        drawn = source.redrawn(seed, task.fit_shift if seed else 0.0)
         for found, features in encode(
             drawn, task.network, encoders, device=task.device, label=f"{label}, draw {seed + 1}"
         ):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from deplm.data.part_table import CATEGORIES, PARTS
+from deplm.encode import calibration_batches
 from deplm.figures_seg_table import encoded_parts, first_of_each
 from deplm.part_clouds import PartClouds, PartData, stream
 from deplm.part_readout import (
@@ -24,7 +25,7 @@ from deplm.part_readout import (
     score_shapes,
     solve,
 )
-from deplm.segment import PartEncoder, PartNetwork, part_batches
+from deplm.segment import PartEncoder, PartNetwork, make_part_batch
 from harness.protocol import Measurement
 
 METRICS = ("instance mIoU", "class mIoU", "point accuracy")
@@ -91,8 +92,7 @@ def measure_closed_form(
 
 def calibrate(task: ClosedForm, source: PartClouds, count: int, device: str) -> None:
     """Set the batch-norm statistics of all encoders, from `count` clouds spread over `source`."""
-    numbers = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(int))
-    batches = list(part_batches(source, task.network, numbers, device))
+    batches = calibration_batches(source, task.network, count, device, make_part_batch)
     for encoder in task.encoders:
         encoder.calibrate(batches)
 

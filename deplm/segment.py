@@ -7,7 +7,7 @@ interpolation and 1x1 layer are linear, so the coarse features are multiplied by
 before they are interpolated: once a coarse point instead of once a fine one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encode import BATCH, Clouds, CloudSet, FrozenEncoder, make_batch, starcall
+from deplm.encode import Clouds, CloudSet, FrozenEncoder, make_batch, starcall
 from deplm.layers import Grouping, Moments, Norm, RandomLayer, Reads
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.points import gather, three_nearest
@@ -57,6 +57,11 @@ class PartNetwork:
     def abstractions(self) -> tuple[SetAbstraction, ...]:
         """Of the encoder: what clouds are sampled and grouped for."""
         return self.encoder.abstractions
+
+    @property
+    def features(self) -> int:
+        """Values a point beside its coordinates."""
+        return self.encoder.features
 
     @property
     def skips(self) -> list[int]:
@@ -280,11 +285,3 @@ def finest_skip(batch: PartBatch, categories: int) -> torch.Tensor:
         return torch.cat([points, features], -1)
     kind = one_hot(batch.categories, categories).to(points.dtype)
     return torch.cat([kind[:, None].expand(-1, points.shape[1], -1), points, features], -1)
-
-
-def part_batches(
-    source: PartCloudSet, network: PartNetwork, numbers: np.ndarray, device: torch.device | str
-) -> Iterator[PartBatch]:
-    """The clouds `numbers` of `source`, batch by batch, made by as many threads as there are."""
-    chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
-    return map_in_order(lambda chunk: make_part_batch(source, network, chunk, device), chunks)

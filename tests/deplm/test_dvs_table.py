@@ -49,6 +49,16 @@ def clouds(name="train"):
     return WindowClouds(name, windows, np.arange(len(windows)), points=64)
 
 
+def test_a_shift_moves_whole_windows_and_repeats():
+    source = clouds()
+    still, moved = (source.redrawn(3, shift).clouds(np.arange(40)).points for shift in (0.0, 0.1))
+    offset = (moved - still)[:, :1]
+    torch.testing.assert_close(moved - still, offset.expand(-1, 64, -1), atol=1e-6, rtol=0)
+    assert offset.abs().max() <= 0.1 + 1e-6 and len(offset.unique()) == 120
+    alone = source.redrawn(3, 0.1).clouds(np.array([7])).points
+    assert torch.equal(alone[0], moved[7])
+
+
 def test_votes():
     trials = np.array([7, 7, 7, 2, 2, 9])
     guesses = np.array([1, 3, 3, 0, 4, 2])
@@ -111,7 +121,9 @@ def test_streamed_fit_is_the_fit_of_all_rows():
     source = clouds()
     encoder = FrozenEncoder(SMALL_GLOBAL, Chip(seed=0))
     encoder.calibrate(calibration_batches(source, SMALL_GLOBAL, 16))
-    task = ClosedForm(SMALL_GLOBAL, [encoder], (1e-2,), fit_draws=2, test_draws=1, device="cpu")
+    task = ClosedForm(
+        SMALL_GLOBAL, [encoder], (1e-2,), fit_draws=2, fit_shift=0.0, test_draws=1, device="cpu"
+    )
     streamed = RidgeReadout(10)
     for (rows,) in rows_of(task, source, [0], "fit"):
         streamed.partial_fit(*rows)
@@ -128,7 +140,7 @@ def test_a_class_that_has_its_place_is_learned():
     data = type("D", (), {"train": clouds(), "validation": clouds(), "clips": None})()
     data.test = clouds("test").redrawn(5)
     encoders = [FrozenEncoder(SMALL_GLOBAL, Chip(seed=seed)) for seed in range(2)]
-    task = ClosedForm(SMALL_GLOBAL, encoders, (1e-4, 1e-2), 3, 2, "cpu")
+    task = ClosedForm(SMALL_GLOBAL, encoders, (1e-4, 1e-2), 3, 0.01, 2, "cpu")
     for measurement in measure_closed_form(task, data, 16, note="n"):
         assert measurement.values["accuracy"] > 60 and measurement.trained_weights == 200
         assert np.sum(measurement.details["confusion"]) == 40

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.encode import Clouds
+from deplm.encode import Clouds, calibration_batches
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.segment import (
     PART_NETWORK,
@@ -16,7 +16,6 @@ from deplm.segment import (
     interpolate,
     link,
     make_part_batch,
-    part_batches,
 )
 from deplm.segment_train import PartSegmenter
 from deplm.train import initialise
@@ -60,7 +59,7 @@ def everything(source, network=SMALL):
 def calibrated(network=SMALL, reading=Reading(), source=None):
     encoder = PartEncoder(network, Chip(seed=0), reading)
     source = source or RandomShapes()
-    encoder.calibrate(list(part_batches(source, network, np.arange(len(source)), "cpu")))
+    encoder.calibrate(calibration_batches(source, network, len(source), make=make_part_batch))
     return encoder
 
 

@@ -57,3 +57,15 @@ class SegmentNetwork(nn.Module):
         for n, level in zip(range(len(self.up) - 1, -1, -1), self.up, strict=True):
             hidden = level(places[n], places[n + 1], skips[n], hidden)
         return hidden
+
+    def match_biased_variances(self, clouds, points):
+        """torch keeps unbiased variances; the network uses those of its batch, divided by n."""
+        number = points
+        for level in self.down:
+            count = clouds * (level.spec.centres or 1) * (level.spec.neighbours or number)
+            level.norm.running_var *= (count - 1) / count
+            number = level.spec.centres or 1
+        places = [points, *(level.spec.centres for level in self.down[:-1])]
+        for n, level in zip(range(len(self.up) - 1, -1, -1), self.up, strict=True):
+            count = clouds * places[n]
+            level.norm.running_var *= (count - 1) / count
