@@ -237,7 +237,7 @@ def _logistic(run: Run, seed: int, features: Features, penalties: tuple[float, .
     measurement = _measurement(run, features, readout, seconds)
     if seed == 0:
         alone = LogisticReadout(CLASSES, (readout.penalty_,))
-        curve = _curve(training, validation, lambda part: alone.fit(part, part))
+        curve = _curve(training, validation, alone.fit)
         measurement.details["curve"] = curve
     return measurement
 
