@@ -23,11 +23,10 @@ from rram.crossbar import Reading
 SOFTWARE, CHIP = "software (Gaussian)", "chip (RRAM)"
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 PROBE_PENALTIES = (1e-3, 1e-4, 1e-5)
-DRAG_STEPS = 32
+DRAG_STEPS = 16
 WIDE = 1000  # features from which the products are taken in float32
-PAPER_NEURONS = 200
 PAPER_READ = Reads()
-SIZES = (25, 50, 100, 200, 400, 800, 1600)
+SIZES = (25, 50, 100, 200, 400, 800)
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,16 @@ class SupervisedConfig:
         0.02, "relative, fresh in every product, in the rows on the chip (DEPLM, code)",
         low=0, high=1,
     )  # fmt: skip
-    neurons: int = constant(PAPER_NEURONS, "of the reservoir (LSM, code)", low=1, high=65536)
+    neurons: int = constant(200, "of the reservoir (LSM, code)", low=1, high=65536)
     validation_fraction: float = constant(
         1 / 6, "part of the training set (of its speakers, where known) on which choices are made",
         low=0.001, high=0.9,
     )  # fmt: skip
     data_kind: str | None = constant(
         None, "insist on real, simulated-sensor or synthetic data; none: the best at hand"
+    )
+    large_gain: float = constant(
+        0.5, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
     )
     trained_epochs: int | None = constant(
         None, "of SRNN-ANN, SRNN-SNN and RNN; none: the paper's", low=1, smoke=1
@@ -60,11 +62,11 @@ class SupervisedConfig:
         None, "train these three on so many samples only; none: all", low=20, smoke=100
     )
     curve_samples: int = constant(
-        10000, "training samples of the curve over reservoir sizes", low=20, smoke=100
+        5000, "training samples of the curve over reservoir sizes", low=20, smoke=100
     )
-    probing_iterations: int = constant(60, "of L-BFGS in linear probing", low=1, smoke=10)
+    probing_iterations: int = constant(40, "of L-BFGS in linear probing", low=1, smoke=10)
     plus_windows: int = constant(5, "time windows in which LSM+ counts spikes", low=1, high=25)
-    plus_membranes: int = constant(10, "times at which LSM+ reads membranes", low=0, high=25)
+    plus_membranes: int = constant(5, "times at which LSM+ reads membranes", low=0, high=25)
 
 
 class Parts(NamedTuple):
@@ -121,17 +123,17 @@ def split_groups(groups: np.ndarray, fraction: float) -> tuple[np.ndarray, np.nd
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def spec_of(run: Run, neurons: int | None = None) -> ReservoirSpec:
-    """The reservoir of the run's constants; a larger one keeps the recurrent drive of 200."""
+def spec_of(run: Run, neurons: int | None = None, gain: float = 1.0) -> ReservoirSpec:
+    """The reservoir of the run's constants; one of another size keeps its recurrent drive."""
     c, neurons = run.config, neurons or run.config.neurons
-    gain = 1.0 if neurons == c.neurons else (PAPER_NEURONS / neurons) ** 0.5
+    gain *= (c.neurons / neurons) ** 0.5
     train = run.data.train
     return ReservoirSpec(train.inputs, neurons, c.decay, c.threshold, c.const, train.steps, gain)
 
 
-def reservoir_of(run: Run, seed: int, kind: str, neurons: int | None = None) -> Reservoir:
+def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec | None = None) -> Reservoir:
     """Reservoir number `seed`: Gaussian, or on the chip with read noise."""
-    spec, c = spec_of(run, neurons), run.config
+    spec, c = spec or spec_of(run), run.config
     if kind == SOFTWARE:
         return gaussian(spec, seed)
     # The paper's const is for its own cells, all broken: other chips are scaled to their spread.
@@ -141,11 +143,11 @@ def reservoir_of(run: Run, seed: int, kind: str, neurons: int | None = None) -> 
 
 
 def features(
-    run: Run, seed: int, kind: str, reads: Reads = PAPER_READ, neurons: int | None = None
+    run: Run, seed: int, kind: str, reads: Reads = PAPER_READ, spec: ReservoirSpec | None = None
 ) -> Features:
     """What is read from a reservoir for all samples; each of them meets its own read noise."""
     started = time.perf_counter()
-    reservoir = reservoir_of(run, seed, kind, neurons)
+    reservoir = reservoir_of(run, seed, kind, spec)
     train, test = (
         encode(trains, reservoir, reads, seed=2 * seed + n, device=run.device)
         for n, trains in enumerate((parts(run).trains, run.data.test))
@@ -219,7 +221,7 @@ def size_curve(run: Run, seed: int, windows: int) -> list[list[float]]:
     part = Parts(cut.trains.take(chosen), cut.labels[chosen], min(limit, cut.count))
     points = []
     for neurons in SIZES[:3] if run.smoke else SIZES:
-        reservoir = reservoir_of(run, seed, CHIP, neurons)
+        reservoir = reservoir_of(run, seed, CHIP, spec_of(run, neurons))
         wide = encode(part.trains, reservoir, Reads(windows), seed=2 * seed, device=run.device)
         one = wide.reshape(len(wide), windows, neurons).mean(1)
         points.append([neurons, *(_validated(run, part.rows(x)) for x in (one, wide))])

@@ -22,6 +22,7 @@ from lsm.supervised import (
     paper_features,
     paper_readout,
     size_curve,
+    spec_of,
 )
 from lsm.trained import Trained, TrainedSpec, predict, train
 
@@ -118,7 +119,8 @@ def _plus(run: Run, seed: int) -> Measurement:
 
 def _large(run: Run, seed: int) -> Measurement:
     c = run.config
-    found = features(run, seed, CHIP, Reads(c.large_windows), c.large_neurons)
+    spec = spec_of(run, c.large_neurons, c.large_gain)
+    found = features(run, seed, CHIP, Reads(c.large_windows), spec)
     note = f"{c.large_neurons:,} neurons: spikes in {c.large_windows} time windows"
     return replace(closed_form(run, found), note=note)
 
