@@ -1,0 +1,208 @@
+"""A whole run of a toy table: protocol, journal, results, report, command line."""
+
+import json
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness import report
+from harness.cli import chosen_rows, main
+from harness.config import constant
+from harness.errors import UserError
+from harness.protocol import DataRecord, Measurement, Metric, Row, Table, split
+
+
+@dataclass(frozen=True)
+class ToyConfig:
+    offset: float = constant(0.0, "added to every figure", low=-1, high=10)
+
+
+CALLS: list[tuple[str, int]] = []
+
+
+def measure(run, seed):
+    CALLS.append(("first", seed))
+    values = {"accuracy": 50.0 + seed + run.config.offset, "accuracy (paper)": 60.0}
+    return Measurement(values, 10, 5, details={"counts": [1, seed]})
+
+
+def second(run, seed):
+    CALLS.append(("second", seed))
+    if run.config.offset == 1.0 and seed == 2:
+        raise KeyboardInterrupt
+    return Measurement({"accuracy": 1.0})
+
+
+METRICS = (Metric(paper=77.2), Metric(protocol="paper", paper=77.2))
+
+
+def toy(kind="real", name="Toy"):
+    data = SimpleNamespace(record=DataRecord(name, kind, 4, 2, "abc"))
+    return Table(
+        name="toy",
+        title="Toy",
+        command="run_toy.sh",
+        paper_data="Toy",
+        config=ToyConfig,
+        rows=(
+            Row("first, of two", measure, METRICS),
+            Row("second", second),
+            Row("once", second, chips=1, default=False),
+        ),
+        load=lambda run: data,
+        figures=lambda run, rows: [],
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_calls():
+    CALLS.clear()
+
+
+def run(tmp_path, *arguments, table=None):
+    status = main(table or toy(), ["--results", str(tmp_path), *arguments])
+    path = tmp_path / "toy.json"
+    return status, json.loads(path.read_text()) if path.exists() else None
+
+
+def test_results_have_the_contracts_keys(tmp_path):
+    status, results = run(tmp_path)
+    assert status == 0
+    assert {"table", "created", "commit", "machine", "data", "config", "rows"} <= set(results)
+    assert results["data"]["kind"] == "real"
+    row = results["rows"][0]
+    keys = (
+        "row metric unit paper paper_source values mean std protocol fixed_weights trained_weights"
+    )
+    keys += " train_seconds encode_seconds created commit machine config data"
+    assert set(keys.split()) <= set(row)
+    assert row["values"] == [50, 51, 52, 53, 54]
+    assert row["mean"] == 52
+    assert row["std"] == pytest.approx(np.std(row["values"], ddof=1))
+    assert row["details"]["counts"] == [5, 10]
+    assert [r["protocol"] for r in results["rows"]] == ["validation", "paper", "validation"]
+
+
+def test_chips_come_one_after_another(tmp_path):
+    run(tmp_path, "--seeds", "2")
+    assert CALLS == [("first", 0), ("second", 0), ("first", 1), ("second", 1)]
+
+
+def test_only_the_rows_that_ran_are_replaced(tmp_path):
+    run(tmp_path, "--seeds", "2")
+    _, results = run(tmp_path, "--rows", "second", "--seeds", "3")
+    assert [len(r["values"]) for r in results["rows"]] == [2, 2, 3]
+    _, results = run(tmp_path, "--rows", "once;second", "--seeds", "2")
+    assert [(r["row"], len(r["values"])) for r in results["rows"]][2:] == [
+        ("second", 2),
+        ("once", 1),
+    ]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, capsys):
+    status, results = run(tmp_path, "--set", "offset=1")
+    assert (status, results) == (130, None)
+    assert "run again to go on" in capsys.readouterr().err
+    CALLS.clear()
+    status, _ = run(tmp_path, "--set", "offset=1")
+    assert CALLS == [("second", 2)]  # chips 0 and 1, and the first row of chip 2, are kept
+    with (tmp_path / "toy.partial.jsonl").open("a") as file:
+        file.write('{"row": "second", "se')  # a line that a kill cut short
+    CALLS.clear()
+    run(tmp_path, "--set", "offset=2")  # other constants: nothing is taken over
+    assert len(CALLS) == 10
+    assert not (tmp_path / "toy.partial.jsonl").exists()
+
+
+def test_a_finished_run_measures_afresh_and_repeats(tmp_path):
+    _, first = run(tmp_path)
+    CALLS.clear()
+    _, second_run = run(tmp_path)
+    assert len(CALLS) == 10
+    assert [r["values"] for r in first["rows"]] == [r["values"] for r in second_run["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--rows", "frst"], "did you mean"),
+        (["--rows", "nothing at all"], "no row 'nothing at all'"),
+        (["--seeds", "0"], "1 chip or more"),
+        (["--seeds", "many"], "invalid int"),
+        (["--set", "ofset=1"], "did you mean offset"),
+        (["--set", "offset=11"], "between -1 and 10"),
+        (["--data", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_bad_arguments_give_one_line_and_status_2(tmp_path, capsys, arguments, words):
+    status, results = run(tmp_path, *arguments)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert (status, results, len(lines)) == (2, None, 1)
+    assert lines[0].startswith("error: ")
+    assert words in lines[0]
+    assert CALLS == []
+
+
+def test_an_unwritable_results_folder_is_found_before_the_work(tmp_path, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert main(toy(), ["--results", str(blocked / "results")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert CALLS == []
+
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("harness.records.os.fsync", full)
+    assert run(tmp_path) == (2, None)
+    assert "No space left" in capsys.readouterr().err
+    monkeypatch.undo()
+    CALLS.clear()
+    assert run(tmp_path)[0] == 0
+    assert CALLS == []
+
+
+def test_a_file_that_is_no_results_file_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / "toy.json").write_text("my notes")
+    assert main(toy(), ["--results", str(tmp_path)]) == 2
+    assert "no results file" in capsys.readouterr().err
+    assert (tmp_path / "toy.json").read_text() == "my notes"
+
+
+def test_row_names_may_hold_commas():
+    names = [row.name for row in chosen_rows(toy(), "once,first, of two")]
+    assert names == ["first, of two", "once"]
+    assert len(chosen_rows(toy(), "all")) == 3
+    assert len(chosen_rows(toy(), None)) == 2
+
+
+@pytest.mark.parametrize(("kind", "name"), [("synthetic", "Toy"), ("real", "mine")])
+def test_other_data_never_stands_beside_the_papers_figure_unsaid(tmp_path, capsys, kind, name):
+    run(tmp_path, table=toy(kind, name))
+    printed = capsys.readouterr().out
+    assert "77.20 (on real Toy)" in printed
+    if kind != "real":
+        assert "none of these figures reproduces the paper's" in printed
+
+
+def test_markdown_report(tmp_path, capsys):
+    run(tmp_path)
+    assert report.main([str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert '`bash run_toy.sh --rows "first, of two"`' in text
+    assert "| 77.20 | 52.00 ± 1.58 % | 5 | real |" in text
+    assert report.main([str(tmp_path / "empty")]) == 2
+
+
+def test_split_is_whole_disjoint_and_repeats():
+    rows, held = split(100, 0.2)
+    assert len(held) == 20
+    assert sorted([*rows, *held]) == list(range(100))
+    assert np.array_equal(held, split(100, 0.2)[1])
+    with pytest.raises(UserError, match="validation part"):
+        split(3, 0.01)

@@ -1,0 +1,32 @@
+"""torchvision beside a CPU-only torch, and the list of data sets."""
+
+import subprocess
+import sys
+
+from harness import datasets
+from harness.vision import torchvision_datasets
+
+
+def test_torchvision_datasets_imports():
+    assert hasattr(torchvision_datasets(), "FashionMNIST")
+
+
+def test_the_packages_do_not_import_torchvision():
+    code = "import sys, rram, harness.cli, deplm.image; print('torchvision' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_every_set_says_where_and_how(tmp_path, capsys):
+    assert datasets.main(["--data", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    for info in datasets.all_datasets():
+        assert f"{info.name}: not found" in text
+        assert str(tmp_path / info.folder) in text
+        assert info.how_to_get in text
+    assert "Fashion-MNIST" in text
+
+
+def test_a_named_data_folder_must_be_there(tmp_path, capsys):
+    assert datasets.main(["--data", str(tmp_path / "no")]) == 2
+    assert "is not there" in capsys.readouterr().err
