@@ -72,7 +72,7 @@ def draw_shapes(
         axis.set_title(category.name, fontsize=9)
         _legend(axis, category)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
     return Path(path)
 
 
@@ -107,7 +107,7 @@ def draw_predictions(
         right.set_title(f"predicted, {right_points:.0%} right", fontsize=8)
         _legend(left, category, columns=2)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
     return Path(path)
 
 

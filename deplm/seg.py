@@ -133,18 +133,24 @@ def closed_form_readout(run: Run, seed: int) -> Measurement:
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
     reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
-    measurement = _closed_form(run, seed, PART_NETWORK, reading)
     effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
-    return replace(measurement, note=f"{effects}; {measurement.note}")
+    return _closed_form(run, seed, PART_NETWORK, reading, note=effects)
 
 
 def deplm_plus(run: Run, seed: int) -> Measurement:
     """DEPLM+ with the closed-form readout."""
-    return _closed_form(run, seed, plus_network(run.config), Reading(), run.config.plus_fit_points)
+    points = run.config.plus_fit_points
+    note = f"fitted to {points} points of each shape" if points else ""
+    return _closed_form(run, seed, plus_network(run.config), Reading(), points, note)
 
 
 def _closed_form(
-    run: Run, seed: int, network: PartNetwork, reading: Reading, fit_points: int | None = None
+    run: Run,
+    seed: int,
+    network: PartNetwork,
+    reading: Reading,
+    fit_points: int | None = None,
+    note: str = "",
 ) -> Measurement:
     seeds = together(run, seed)
 
@@ -157,7 +163,7 @@ def _closed_form(
             run.config.calibration_clouds,
             device=run.device,
             examples=seeds[0] == 0,
-            note=note_of(run),
+            note=note_of(run, note),
         )
         return dict(zip(seeds, measured, strict=True))
 
@@ -202,17 +208,17 @@ def _trained(run: Run, seed: int, model: PartSegmenter) -> Measurement:
         trained_weights=readout if frozen else readout + weights,
         train_seconds=time.perf_counter() - started,
         details={f"history {seed}": history.curves()},
-        note="; ".join(filter(None, (f"{epochs}, {count:,} shapes", note_of(run)))),
+        note=note_of(run, f"{epochs}, {count:,} shapes"),
     )
 
 
-def note_of(run: Run) -> str:
-    """What a reader of every row has to know of the data."""
+def note_of(run: Run, *parts: str) -> str:
+    """What a reader of a row has to know, of it and of the data."""
     missing = run.data.shapes.missing
-    parts = [f"{missing} listed shapes are missing"] if missing else []
+    parts += (f"{missing} listed shapes are missing",) if missing else ()
     if run.data.record.kind != "real":
-        parts.append("the stand-in's difficulty was set once, by looking at accuracy on it")
-    return "; ".join(parts)
+        parts += ("the stand-in's difficulty was set once, by looking at accuracy on it",)
+    return "; ".join(filter(None, parts))
 
 
 def metrics(published: bool, protocol: str = "validation") -> tuple[Metric, ...]:
