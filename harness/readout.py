@@ -27,8 +27,9 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
 
     W = (X^T X + n p s I)^-1 X^T Y on centred X and Y, with p the penalty and s the mean variance
     of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
-    rows, and the statistics of several processes add up. On thousands of features the products
-    within a block of rows may be taken in float32, in half the time; the sums stay float64.
+    rows, and the statistics of several processes add up. The products within a
+    block of rows may be taken in float32, in half the time, where the penalty is large enough:
+    on thousands of features a small one no longer keeps the Gram matrix positive definite.
 
     Args:
         classes: number of classes; labels are 0 to classes - 1.
@@ -82,6 +83,10 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
 
     def best_penalty(self, validation: Iterable[Rows]) -> float:
         """The same without the last fit: adds the validation rows, returns the penalty."""
+        if len(self.penalties) == 1:
+            for features, labels in validation:
+                self.partial_fit(features, labels)
+            return self.penalties[0]
         solutions = [self.solution(self.factor(penalty)) for penalty in self.penalties]
         weights = np.concatenate([coef for coef, _ in solutions], 1)
         offsets = np.concatenate([intercept for _, intercept in solutions])

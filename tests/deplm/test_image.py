@@ -51,9 +51,9 @@ def test_figures_are_drawn(smoke):
 def test_budgets():
     """DEPLM+ within 100,000 weights, DEPLM++ within a million, biases counted too."""
     config = ImageConfig()
-    plus = plus_network(config.plus_channels, config.plus_second, cells=4)
+    plus = plus_network(config.plus_channels, config.plus_second)
     assert plus.fixed_weights + 10 * plus.width + 10 <= 100_000
-    more = plus_network(config.plus_plus_channels, config.plus_plus_second, cells=5)
+    more = plus_network(config.plus_plus_channels, config.plus_plus_second)
     assert 100_000 < more.fixed_weights + 10 * more.width + 10 <= 1_000_000
 
 
