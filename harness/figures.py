@@ -30,7 +30,7 @@ def draw_chip(chip: Chip, path: Path) -> Path:
     pair = chip.conductances("figure", (512, 512))
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    image = left.imshow(pair.plus[:SHOWN_CELLS, :SHOWN_CELLS], cmap="viridis")
+    image = left.imshow(pair.plus[:SHOWN_CELLS, :SHOWN_CELLS].numpy(), cmap="viridis")
     figure.colorbar(image, ax=left, label="conductance (µS)")
     left.set(title=f"G+ of {SHOWN_CELLS} x {SHOWN_CELLS} cells", xlabel="column", ylabel="row")
     broken = pair.plus[pair.plus > 0]
