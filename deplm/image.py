@@ -228,7 +228,7 @@ def _closed_form(
             return RidgeReadout(CLASSES).partial_fit(*part).solve(chosen)
 
         chosen = readout.penalty_
-        measurement.details["curve"] = _curve(training, validation, ridge)
+        measurement.details["curve"] = _curve(training, validation, readout, ridge)
     return measurement
 
 
@@ -240,8 +240,7 @@ def _logistic(run: Run, seed: int, features: Features, penalties: tuple[float, .
     measurement = _measurement(run, features, readout, seconds)
     if seed == 0:
         alone = LogisticReadout(CLASSES, (readout.penalty_,))
-        curve = _curve(training, validation, alone.fit)
-        measurement.details["curve"] = curve
+        measurement.details["curve"] = _curve(training, validation, readout, alone.fit)
     return measurement
 
 
@@ -262,15 +261,17 @@ def _measurement(
     )
 
 
-def _curve(training: Rows, validation: Rows, fit: Callable[[Rows], Readout]) -> list[list[float]]:
-    """[training images, validation accuracy in %] for growing parts of the training rows."""
+def _curve(
+    training: Rows, validation: Rows, readout: Readout, fit: Callable[[Rows], Readout]
+) -> list[list[float]]:
+    """[training images, validation accuracy in %], the last with all of them by `readout`."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(training[1]))
     points = []
-    for count in (*(n for n in CURVE if n < len(order)), len(order)):
+    for count in (n for n in CURVE if n < len(order)):
         part = np.sort(order[:count])
         guesses = fit((training[0][part], training[1][part])).predict(validation[0])
         points.append([count, 100 * float((guesses == validation[1]).mean())])
-    return points
+    return [*points, [len(order), 100 * float(readout.validation_score_)]]
 
 
 def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) -> Measurement:

@@ -140,6 +140,16 @@ def neighbour_max(projected, neighbours, out):
 
 
 @compiled
+def rectify(maxima, offset, scale, shift):
+    """maxima (n, C) -> ReLU of (maxima - offset) scale + shift, in place; offset (n, C)."""
+    for row in range(len(maxima)):
+        value, centre = maxima[row], offset[row]
+        for c in range(len(scale)):
+            normal = (value[c] - centre[c]) * scale[c] + shift[c]
+            value[c] = normal if normal > 0 else np.float32(0)
+
+
+@compiled
 def neighbour_moments(projected, offset, neighbours, total, squares):
     """Add sum and sum of squares of projected[neighbour] - offset[centre] to two (C,) float64."""
     batch, centres, wanted = neighbours.shape

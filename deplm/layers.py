@@ -82,9 +82,15 @@ class Norm(NamedTuple):
         parts = (scale, -mean * scale)
         return cls(*(torch.tensor(x, dtype=torch.float32).to(device) for x in parts))
 
-    def rectified(self, x: torch.Tensor) -> torch.Tensor:
-        """ReLU of the normalised x (..., C), in place."""
-        return x.mul_(self.scale).add_(self.shift).relu_()
+    def rectified(self, x: torch.Tensor, offset: torch.Tensor | None = None) -> torch.Tensor:
+        """ReLU of the normalised x - offset, each (..., C), in place."""
+        if offset is None:
+            return x.mul_(self.scale).add_(self.shift).relu_()
+        if x.device.type != "cpu":
+            return self.rectified(x.sub_(offset))
+        rows = x.flatten(0, -2), offset.flatten(0, -2), self.scale, self.shift
+        kernels.rectify(*(part.numpy() for part in rows))
+        return x
 
 
 def group(
@@ -154,18 +160,25 @@ class RandomLayer:
         """
         if self.norm is None:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
-        return self.norm.rectified(self.maxima(inputs, grouping, reads))
+        return self.norm.rectified(*self._maxima(inputs, grouping, reads))
 
     def maxima(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> torch.Tensor:
         """Maxima (B, S, C) of the projections over the neighbours, not normalised."""
+        maxima, offset = self._maxima(inputs, grouping, reads)
+        return maxima if offset is None else maxima.sub_(offset)
+
+    def _maxima(
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Maxima (B, S, C), and what of the centres is still to be subtracted."""
         if self.crossbar.reading.per_product:
-            return torch.stack([c.amax(1) for c in self._products(inputs, grouping, reads)])
+            currents = self._products(inputs, grouping, reads)
+            return torch.stack([current.amax(1) for current in currents]), None
         weights = self._weights(reads)
         projected = inputs @ weights
         if grouping is None:
-            return projected.amax(1, keepdim=True)
-        maxima = neighbour_max(projected, grouping.neighbours)
-        return maxima.sub_(grouping.centres @ weights[:3])
+            return projected.amax(1, keepdim=True), None
+        return neighbour_max(projected, grouping.neighbours), grouping.centres @ weights[:3]
 
     def moments(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> Moments:
         """Moments of the projections over all clouds, centres and neighbours."""

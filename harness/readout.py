@@ -153,6 +153,7 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
     Attributes:
         penalty_, steps_: chosen.
         ridge_: the plain ridge readout with the same penalty, fitted to all rows.
+        validation_score_: accuracy of plain ridge on the validation rows, before that fit.
         coef_, intercept_: (D, classes), (classes,).
     """
 
@@ -181,6 +182,7 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
             if n.bit_count() <= 1
         ]
         self.steps_ = max(right)[2]
+        self.validation_score_ = right[0][0] / len(labels)
         path = list(self._path(ridge, [training, validation], self.steps_))
         self.coef_, self.intercept_ = path[-1]
         self.ridge_ = RidgeReadout(self.classes)
@@ -229,6 +231,7 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
 
     Attributes:
         penalty_: chosen.
+        validation_score_: accuracy on the validation rows, before they were fitted too.
         coef_, intercept_: (D, classes), (classes,), for features as they come.
     """
 
@@ -276,6 +279,7 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
             right[penalty] = np.sum(guesses.argmax(1) == labels.numpy())
             found[penalty] = weights
         best = max(right, key=right.__getitem__)
+        self.validation_score_ = right[best] / len(labels)
         return best, found[best]
 
     def decision_function(self, features: np.ndarray) -> np.ndarray:
