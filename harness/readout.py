@@ -18,7 +18,7 @@ Factor = tuple[np.ndarray, bool]  # as scipy.linalg.cho_factor gives it
 Targets = tuple[np.ndarray, np.ndarray]  # their sum (classes,) and X^T Y (D, classes)
 Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept (classes,)
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
-LOGISTIC_PENALTIES = (1e-2, 3e-3, 1e-3)
+LOGISTIC_PENALTIES = (1e-2, 3e-3)
 BLOCK = 4096  # rows turned to float64 at a time
 
 
