@@ -34,10 +34,10 @@ class NtidigitsConfig(SupervisedConfig):
     epochs: int = constant(600, "of the paper's readout (LSM, code)", low=1, smoke=3)
     batch_size: int = constant(256, "of the paper's readout (LSM, code)", low=1)
     learning_rate: float = constant(6e-4, "of AdamW in the paper's readout (LSM, code)", low=0)
-    plus_windows: int = constant(8, "time windows in which LSM+ counts spikes", low=1, high=25)
+    plus_windows: int = constant(4, "time windows in which LSM+ counts spikes", low=1, high=25)
     plus_membranes: int = constant(0, "times at which LSM+ reads membranes", low=0, high=25)
     large_neurons: int = constant(1000, "of the larger LSM+", low=1, high=4000, smoke=300)
-    large_windows: int = constant(8, "time windows of the larger LSM+", low=1, high=25)
+    large_windows: int = constant(4, "time windows of the larger LSM+", low=1, high=25)
 
 
 def load(run: Run, steps: int | None = None) -> SpikeSet:
