@@ -50,8 +50,8 @@ def measure_closed_form(
 ) -> list[Measurement]:
     """Measure one row on some chips together; a measurement each, in their order."""
     started = time.perf_counter()
+    batches = calibration_batches(data.train, task.network, calibration_clouds, task.device)
     for encoder in task.encoders:
-        batches = calibration_batches(data.train, task.network, calibration_clouds, task.device)
         encoder.calibrate(batches)
     readouts = [RidgeReadout(len(CLASSES), task.penalties) for _ in task.encoders]
     for blocks in rows_of(task, data.train, range(len(readouts)), "fit"):
@@ -82,10 +82,7 @@ def measure_closed_form(
 
 
 def rows_of(
-    task: ClosedForm,
-    source: WindowClouds,
-    chips: Sequence[int],
-    label: str,
+    task: ClosedForm, source: WindowClouds, chips: Sequence[int], label: str
 ) -> Iterator[list[Rows]]:
     """Features and labels of all draws of `source`, block by block, a pair for each chip."""
     encoders = [task.encoders[chip] for chip in chips]
@@ -116,13 +113,8 @@ def scores_of(
     scores = [np.empty(shape) for _ in readouts]
     for seed in range(task.test_draws):
         drawn, label = source.redrawn(seed), f"{source.name}, draw {seed + 1}"
-        for numbers, features in encode(
-            drawn,
-            task.network,
-            task.encoders,
-            device=task.device,
-            label=label,
-        ):
+        batches = encode(drawn, task.network, task.encoders, device=task.device, label=label)
+        for numbers, features in batches:
             for found, readout, x in zip(scores, readouts, features, strict=True):
                 found[seed, numbers] = readout.decision_function(x)
     return scores
