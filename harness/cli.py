@@ -100,7 +100,7 @@ def chosen_rows(table: Table, names: str | None) -> list[Row]:
                 break
         else:
             near = difflib.get_close_matches(rest[0], known, 1, 0.3)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise UserError(f"--rows: no row {rest[0]!r}{hint} Rows: {'; '.join(known)}")
         chosen.append(known[name])
         rest = rest[length:]

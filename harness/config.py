@@ -53,7 +53,7 @@ def with_settings(config: C, settings: list[str]) -> C:
             raise UserError(f"--set {setting}: expected name=value")
         if name not in hints:
             near = difflib.get_close_matches(name, hints, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else "."
             raise UserError(f"--set {name}: no such constant{hint} Known: {', '.join(hints)}")
         changes[name] = _parsed(name, text.strip(), hints[name])
     return checked(dataclasses.replace(config, **changes))
