@@ -71,26 +71,38 @@ def ball_neighbours(points, centres, radius_squared, neighbours):
 def three_nearest(points, known, neighbours, distances):
     """points (B, N, 3), known (B, S, 3) -> the 3 nearest known: (B, N, 3) int32 and squared."""
     batch, count, _ = points.shape
-    block, total = 16, known.shape[1]
-    squared = np.full(-(-total // block) * block, np.float32(np.inf))
-    key = squared.view(np.int32)  # see farthest_points
+    total, lanes = known.shape[1], 64
+    rows = -(-total // lanes)
+    squared, inside = np.empty(rows * lanes, np.float32), np.empty(rows * lanes, np.uint8)
+    key, eights = squared.view(np.int32), inside.view(np.uint64)  # see farthest_points
+    least = np.empty(lanes, np.int32)
+    x, y, z = np.full((3, rows * lanes), np.float32(1e15))  # beyond `total`: far away
     for b in range(batch):
-        x, y, z = known[b, :, 0].copy(), known[b, :, 1].copy(), known[b, :, 2].copy()
+        for s in range(total):
+            x[s], y[s], z[s] = known[b, s, 0], known[b, s, 1], known[b, s, 2]
         for n in range(count):
             px, py, pz = points[b, n, 0], points[b, n, 1], points[b, n, 2]
-            for s in range(total):
+            for s in range(rows * lanes):
                 dx, dy, dz = x[s] - px, y[s] - py, z[s] - pz
                 squared[s] = dx * dx + dy * dy + dz * dz
+            # The third smallest of the minima of 64 lanes is no smaller than that of all.
+            least[:] = key[:lanes]
+            for row in range(1, rows):
+                for lane in range(lanes):
+                    least[lane] = min(least[lane], key[row * lanes + lane])
+            k0 = k1 = k2 = np.int32(np.iinfo(np.int32).max)
+            for k in least:
+                if k < k2:
+                    k2 = max(k, k1)
+                    k1, k0 = max(min(k, k1), k0), min(k, k0)
+            for s in range(rows * lanes):
+                inside[s] = key[s] <= k2
             d0 = d1 = d2 = np.float32(np.inf)
             i0 = i1 = i2 = 0
-            worst = np.int32(np.iinfo(np.int32).max)
-            for start in range(0, total, block):
-                least = key[start]
-                for s in range(start, start + block):
-                    least = min(least, key[s])
-                if least >= worst:  # none of this block is among the three nearest so far
+            for eight in range(len(eights)):
+                if eights[eight] == 0:
                     continue
-                for s in range(start, min(start + block, total)):
+                for s in range(8 * eight, 8 * eight + 8):
                     d = squared[s]
                     if d < d2:
                         if d < d0:
@@ -99,7 +111,6 @@ def three_nearest(points, known, neighbours, distances):
                             d1, d2, i1, i2 = d, d1, s, i1
                         else:
                             d2, i2 = d, s
-                worst = np.float32(d2).view(np.int32)
             neighbours[b, n, 0], neighbours[b, n, 1], neighbours[b, n, 2] = i0, i1, i2
             distances[b, n, 0], distances[b, n, 1], distances[b, n, 2] = d0, d1, d2
 
