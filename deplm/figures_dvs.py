@@ -57,7 +57,7 @@ def draw_clips(
         f" {SNAPSHOT_US // 1000} ms from the time above, blue on, orange off",
         fontsize=9,
     )
-    figure.savefig(path, dpi=75)
+    figure.savefig(path, dpi=68)
     return Path(path)
 
 
