@@ -1,16 +1,21 @@
 """Tables for people: on the terminal, and in Markdown for the README.
 
-`python -m harness.report` prints the README's results table from `results/*.json`.
+`python -m harness.report` prints every row of `results/*.json`; with `--write README.md` it
+brings the tables between that file's `<!-- results -->` and `<!-- bench -->` marks up to date.
 """
 
 import argparse
+import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harness.datasets import KINDS
 from harness.errors import UserError, exits_cleanly
-from harness.records import read_results
+from harness.records import read_results, write_atomically
 
 HEAD = ("row", "metric", "paper", "here", "chips", "data", "protocol", "weights", "seconds")
+BENCH_HEAD = ("case", "peer", "threads", "ours, ms", "peer, ms", "times faster", "agrees")
 
 
 def cells(record: dict[str, Any]) -> tuple[str, ...]:
@@ -45,27 +50,101 @@ def text_table(records: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], *dict.fromkeys(notes)])
 
 
-def markdown_table(results: list[dict[str, Any]]) -> str:
-    """One Markdown table over the results of several tables, with the command of each row."""
-    head = ("table", *HEAD, "command")
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+def headlines(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of every row its first figure, and those that stand beside one of the paper's."""
+    chosen = []
+    for _, row in groupby(records, key=lambda record: record["row"]):
+        first, *others = row
+        chosen += [first, *(record for record in others if record["paper"] is not None)]
+    return chosen
+
+
+def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> str:
+    """A Markdown table for each of `results`, under its command; headlines, or in full."""
+    parts = []
     for result in results:
-        for record in result["rows"]:
-            command = f'`bash {result["command"]} --rows "{record["row"]}"`'
-            lines.append("| " + " | ".join((result["title"], *cells(record), command)) + " |")
-    return "\n".join(lines)
+        records = result["rows"] if full else headlines(result["rows"])
+        example = f'`bash {result["command"]} --rows "{records[0]["row"]}"`'
+        parts.append(f"**{result['title']}**: `bash {result['command']}`, one row: {example}\n")
+        parts.append(_markdown(HEAD, [cells(record) for record in records]))
+        notes = dict.fromkeys(f"- {r['row']}: {r['note']}" for r in records if r["note"])
+        parts += [*(["", *notes] if notes else []), ""]
+    return "\n".join(parts).rstrip()
+
+
+def markdown_benchmarks(benchmarks: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table of the cases of every benchmark, by name."""
+    rows = [
+        (
+            f"`{name}`", case["case"], case["peer"], str(case["threads"]),
+            f"{case['ms_ours']:.3g}", f"{case['ms_peer']:.3g}", f"{case['ratio']:.1f}",
+            "yes" if case["agrees"] else "no",
+        )
+        for name, benchmark in benchmarks.items()
+        for case in benchmark["cases"]
+    ]  # fmt: skip
+    return _markdown(("benchmark", *BENCH_HEAD), rows)
+
+
+def filled(text: str, mark: str, block: str) -> str:
+    """`text` with what stands between `<!-- mark -->` and `<!-- /mark -->` replaced.
+
+    Raises:
+        UserError: the two marks are not there, once each and in this order.
+    """
+    opening, closing = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, found, rest = text.partition(opening)
+    _, ended, after = rest.partition(closing)
+    if not found or not ended:
+        raise UserError(f"no place for a table: {opening} and {closing} are not both there")
+    return f"{before}{opening}\n{block}\n{closing}{after}"
+
+
+def readme(text: str, folder: Path) -> str:
+    """The README's text with its tables as the results in `folder` have them."""
+    marked = filled(text, "results", markdown_results(tables(folder)))
+    names = sorted(folder.glob("bench_*.json"))
+    stored = {
+        f"benchmarks.{f.stem.removeprefix('bench_')}": json.loads(f.read_text()) for f in names
+    }
+    return filled(marked, "bench", markdown_benchmarks(stored))
+
+
+def tables(folder: Path) -> list[dict[str, Any]]:
+    """The results of every table in `folder`, those on real data first.
+
+    Raises:
+        UserError: there are none.
+    """
+    files = [f for f in sorted(folder.glob("*.json")) if not f.name.startswith("bench_")]
+    if not files:
+        raise UserError(f"{folder}: no results there; run a table first, `bash run_image.sh`")
+    return sorted(
+        (read_results(file) for file in files), key=lambda r: KINDS.index(r["data"]["kind"])
+    )
+
+
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 @exits_cleanly
 def main(argv: list[str] | None = None) -> int:
-    """Print the Markdown table of a results folder."""
+    """Print all results of a folder, or bring a README up to date with them."""
     parser = argparse.ArgumentParser(prog="python -m harness.report", description=__doc__)
     parser.add_argument("folder", nargs="?", default="results", help="default: results")
-    folder = Path(parser.parse_args(argv).folder)
-    files = [f for f in sorted(folder.glob("*.json")) if not f.name.startswith("bench_")]
-    if not files:
-        raise UserError(f"{folder}: no results there; run a table first, `bash run_image.sh`")
-    print(markdown_table([read_results(file) for file in files]))
+    parser.add_argument("--write", metavar="README.md", help="a file with marks for the tables")
+    options = parser.parse_args(argv)
+    folder = Path(options.folder)
+    if options.write is None:
+        print(markdown_results(tables(folder), full=True))
+        return 0
+    try:
+        text = Path(options.write).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{options.write} cannot be read: {error.strerror}") from error
+    write_atomically(Path(options.write), readme(text, folder))
     return 0
 
 

@@ -192,11 +192,25 @@ def test_other_data_never_stands_beside_the_papers_figure_unsaid(tmp_path, capsy
 
 def test_markdown_report(tmp_path, capsys):
     run(tmp_path)
+    capsys.readouterr()
     assert report.main([str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert '`bash run_toy.sh --rows "first, of two"`' in text
     assert "| 77.20 | 52.00 ± 1.58 % | 5 | real |" in text
     assert report.main([str(tmp_path / "empty")]) == 2
+
+
+def test_readme_is_filled_between_its_marks(tmp_path, capsys):
+    run(tmp_path)
+    page = tmp_path / "README.md"
+    page.write_text("a <!-- results -->old<!-- /results --> b <!-- bench --><!-- /bench --> c")
+    assert report.main([str(tmp_path), "--write", str(page)]) == 0
+    text = page.read_text()
+    assert "| 77.20 | 52.00 ± 1.58 % | 5 | real |" in text
+    assert "old" not in text and text.startswith("a ") and text.endswith(" c")
+    page.write_text("no marks")
+    assert report.main([str(tmp_path), "--write", str(page)]) == 2
+    assert "<!-- results -->" in capsys.readouterr().err
 
 
 def test_split_is_whole_disjoint_and_repeats():
