@@ -27,9 +27,8 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
 
     W = (X^T X + n p s I)^-1 X^T Y on centred X and Y, with p the penalty and s the mean variance
     of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
-    rows, and the statistics of several processes add up. The products within a
-    block of rows may be taken in float32, in half the time, where the penalty is large enough:
-    on thousands of features a small one no longer keeps the Gram matrix positive definite.
+    rows, and the statistics of several processes add up. The products within a block of rows,
+    taken about its mean, may be in float32, in half the time, where the penalty is not small.
 
     Args:
         classes: number of classes; labels are 0 to classes - 1.
@@ -56,10 +55,8 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
         """Add rows: features (n, D), labels (n,)."""
         _check_rows(features, labels, self.classes)
         for start in range(0, len(labels), BLOCK):
-            x = np.asarray(features[start : start + BLOCK], self.products)
-            y = np.eye(self.classes, dtype=self.products)[labels[start : start + BLOCK]]
-            sums = (x.sum(0, np.float64), y.sum(0, np.float64), x.T @ x, x.T @ y)
-            self._add((len(x), *sums))
+            block = slice(start, start + BLOCK)
+            self._add(_block_sums(features[block], labels[block], self.classes, self.products))
         return self
 
     def merge(self, other: "RidgeReadout") -> Self:
@@ -317,6 +314,18 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
 def _standardised(part: Rows, mean: np.ndarray, scale: np.ndarray) -> tuple:
     x = (part[0] - mean.astype(np.float32)) * scale.astype(np.float32)
     return torch.from_numpy(x), torch.from_numpy(np.asarray(part[1], np.int64))
+
+
+def _block_sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:
+    """Rows, sums of x and y, X^T X and X^T Y of a block: float64, but for the products."""
+    count, mean = len(labels), features.mean(0, np.float64).astype(products)
+    x = features.astype(products) - mean
+    y = np.eye(classes, dtype=products)[labels]
+    rest, mean, y_sum = x.sum(0, np.float64), mean.astype(np.float64), y.sum(0, np.float64)
+    gram = (x.T @ x).astype(np.float64)
+    cross = np.outer(mean, rest)  # of the mean, and of what its rounding left
+    gram += cross + cross.T + count * np.outer(mean, mean)
+    return count, rest + count * mean, y_sum, gram, x.T @ y + np.outer(mean, y_sum)
 
 
 def _check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:
