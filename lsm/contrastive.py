@@ -25,6 +25,8 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 TARGETS = ("identity", "soft", "labels")
 LARGEST_SCALE = 100.0  # of a learned logit scale, as in CLIP
 Features = tuple[np.ndarray, np.ndarray]  # (items, D) of the first and of the second modality
+# (M, B, d) and (M, B, d) embeddings, (M, B) labels -> (M,)
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Pairs(NamedTuple):
@@ -190,20 +192,22 @@ def train_projections(
     recipe: Contrastive,
     *,
     seeds: Sequence[int | Sequence[int]],
+    loss: Loss | None = None,
     device: str = "cpu",
     after_epoch: Callable[[int, Projections], None] | None = None,
 ) -> Projections:
     """Train M models as one stack (LSM paper, methods).
 
-    Every epoch takes the pairs of each model in a new order, in batches of equal size; what is
-    left over at its end waits for the next epoch, and the model with the fewest pairs sets the
-    number of steps.
+    Every epoch takes the pairs of each model in a new order, in batches of equal size. The model
+    with most pairs sets the number of steps; one with fewer goes round again, in another order,
+    so that all have taken as many steps after an epoch. What fills no batch is left out.
 
     Args:
         features: (items, D) float32 of both modalities, shared by all models.
         pairs: M sets of training pairs.
         recipe: projections and training.
         seeds: M seeds, each of one model's first weights and order of pairs.
+        loss: of embeddings and labels, another than the recipe's `contrastive_loss`.
         device: of torch.
         after_epoch: called with the epoch (from 1) and the projections.
 
@@ -226,9 +230,12 @@ def train_projections(
         for first, second, labels in batches:
             optimizer.zero_grad()
             sides = projections(0, first), projections(1, second)
-            scale = projections.scale if recipe.learned_scale else 1 / recipe.temperature
-            loss = contrastive_loss(*sides, labels, targets=recipe.targets, scale=scale)
-            loss.sum().backward()
+            if loss is None:
+                scale = projections.scale if recipe.learned_scale else 1 / recipe.temperature
+                losses = contrastive_loss(*sides, labels, targets=recipe.targets, scale=scale)
+            else:
+                losses = loss(*sides, labels)
+            losses.sum().backward()
             optimizer.step()
             if recipe.learned_scale:
                 projections.log_scale.data.clamp_(max=math.log(LARGEST_SCALE))
@@ -252,13 +259,13 @@ class _Batches:
         self.pairs, self.device = pairs, device
         fewest = min(len(p.labels) for p in pairs)
         self.size = min(size, fewest)
-        self.steps = fewest // self.size
+        self.steps = max(len(p.labels) for p in pairs) // self.size
         self.generators = [np.random.default_rng([1, *np.atleast_1d(seed)]) for seed in seeds]
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         used = self.steps * self.size
         orders = [
-            generator.permutation(len(p.labels))[:used]
+            _order(generator, len(p.labels), used)
             for generator, p in zip(self.generators, self.pairs, strict=True)
         ]
         first, second, labels = (
@@ -271,6 +278,11 @@ class _Batches:
         )
         for rows, partners, classes in zip(first, second, labels, strict=True):
             yield self.features[0][rows], self.features[1][partners], classes
+
+
+def _order(generator: np.random.Generator, count: int, used: int) -> np.ndarray:
+    rounds = -(-used // count)
+    return np.concatenate([generator.permutation(count) for _ in range(rounds)])[:used]
 
 
 def _linear(

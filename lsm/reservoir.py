@@ -129,7 +129,12 @@ def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
 
 
 def from_chip(
-    spec: ReservoirSpec, chip: Chip, reading: Reading = Reading(), *, match_std: bool = False
+    spec: ReservoirSpec,
+    chip: Chip,
+    reading: Reading = Reading(),
+    *,
+    match_std: bool = False,
+    prefix: str = "",
 ) -> Reservoir:
     """The chip rows: blocks `input` and `recurrent` as differential pairs times `const`.
 
@@ -139,6 +144,7 @@ def from_chip(
         reading: read noise, fresh for every product or for every batch of samples.
         match_std: scale the weights to the spread of the paper's, so that its `const` fits
             chips of other conductance or sparsity.
+        prefix: of the blocks' names; two reservoirs on one chip need different ones.
 
     Raises:
         UserError: input or converter bits, which a reservoir does not have.
@@ -146,7 +152,10 @@ def from_chip(
     if reading.input_bits is not None or reading.adc_bits is not None:
         raise UserError("a reservoir's inputs are spikes: input_bits and adc_bits do not apply")
     shapes = {"input": spec.inputs, "recurrent": spec.neurons}
-    pairs = {name: chip.conductances(name, (rows, spec.neurons)) for name, rows in shapes.items()}
+    pairs = {
+        name: chip.conductances(prefix + name, (rows, spec.neurons))
+        for name, rows in shapes.items()
+    }
     std = float(torch.cat([pair.weights for pair in pairs.values()]).std())
     if std == 0:
         raise UserError("all weights of this chip are the same: no cell broke, or all are stuck")

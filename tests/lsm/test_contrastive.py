@@ -178,3 +178,14 @@ def test_bad_pairs():
         train_projections(features, [lonely], SMALL, seeds=[1])
     with pytest.raises(UserError, match="6"):
         Projections((6, 6), SMALL, [1]).embed(0, features[0][:, :4])
+
+
+def test_models_of_unequal_pairs_take_as_many_steps():
+    features, pairs = example()
+    few = Pairs(*(column[:6] for column in pairs[1]))
+    stack = train_projections(features, [pairs[0], few], SMALL, seeds=[5, 6])
+    # The larger model does not notice the smaller one.
+    alone = train_projections(features, pairs[:1], SMALL, seeds=[5])
+    torch.testing.assert_close(
+        stack.embed(0, features[0])[0], alone.embed(0, features[0])[0], rtol=1e-3, atol=1e-5
+    )
