@@ -1,0 +1,248 @@
+"""What the zero-shot tables have in common: constants, features, and models to train."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.chips import make_chip
+from harness.config import constant
+from harness.protocol import Run
+from lsm.alignment import ridge_alignment
+from lsm.contrastive import Contrastive, Features, Loss, Pairs, train_projections
+from lsm.encode import Reads, encode
+from lsm.prototypes import prototype_loss
+from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
+from lsm.supervised import SOFTWARE
+from lsm.two_sides import TEST, TwoSided
+from lsm.zero_shot import Embed, Similarity, Trainer, cosine, nearness
+from rram import LSM_40NM
+from rram.crossbar import Reading
+
+PENALTIES = tuple(10.0**e for e in range(-5, 3))
+PROTOTYPE_WIDTHS = (64, 128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class ZeroShotConfig:
+    """Constants that both tables have; edit them here or with --set name=value."""
+
+    sparsity: float = constant(
+        0.0, "fraction of cells left unbroken (LSM: dense weights)", low=0, high=1
+    )
+    programming_voltage_v: float | None = constant(
+        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
+    )
+    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    read_noise: float = constant(
+        0.02, "relative, fresh in every product, in the rows on the chip (DEPLM, code)",
+        low=0, high=1,
+    )  # fmt: skip
+    data_kind: str | None = constant(
+        None, "insist on real, simulated-sensor or synthetic data; none: the best at hand"
+    )
+    validation_fraction: float = constant(
+        1 / 6, "part of the training items (of their makers, where known) to choose on",
+        low=0.001, high=0.9,
+    )  # fmt: skip
+    pseudo_splits: int = constant(
+        3, "choices of further classes left out, on which epochs are chosen", low=1, smoke=2
+    )
+    temperature: float = constant(1.0, "of the contrastive loss (LSM, code)", low=1e-4)
+    learning_rate: float = constant(1e-3, "of Adam (LSM, code)", low=1e-9)
+    batch_size: int = constant(8, "pairs a step (LSM, code)", low=2)
+    epochs: int = constant(100, "of the projections (LSM, code)", low=1, smoke=4)
+    prototype_epochs: int = constant(30, "of the prototype rows", low=1, smoke=2)
+    prototype_batch: int = constant(64, "pairs a step of the prototype rows", low=2)
+    trained_epochs: int = constant(20, "of the SRNN rows", low=1, smoke=1)
+    trained_batch: int = constant(32, "pairs a step of the SRNN rows", low=2)
+
+
+class Encoded(NamedTuple):
+    """Features of all items of both sides, and what they cost."""
+
+    features: Features
+    seconds: float
+    fixed_weights: int
+
+
+class Model(NamedTuple):
+    """One recipe on one read of the reservoirs.
+
+    Attributes:
+        recipe: projections and training.
+        reads: of the first and of the second reservoir.
+        standardised: features of mean 0 and deviation 1 over the training items.
+        loss: another than the recipe's.
+        similarity: of embeddings.
+    """
+
+    recipe: Contrastive
+    reads: tuple[Reads, Reads] = (Reads(), Reads())
+    standardised: bool = False
+    loss: Loss | None = None
+    similarity: Similarity = cosine
+
+
+Specs = tuple[ReservoirSpec, ReservoirSpec]
+
+
+def encoded(
+    run: Run, seed: int, kind: str, specs: Specs, reads: tuple[Reads, Reads] = (Reads(), Reads())
+) -> Encoded:
+    """Both frozen reservoirs' features: made once, shared by all rows, splits and seeds."""
+
+    def make() -> Encoded:
+        started = time.perf_counter()
+        reservoirs = [
+            reservoir_of(run, seed, kind, spec, side.name)
+            for spec, side in zip(specs, run.data.sides, strict=True)
+        ]
+        features = tuple(
+            _of_parts(run, n, reservoir, reads[n], seed) for n, reservoir in enumerate(reservoirs)
+        )
+        weights = sum(spec.weights for spec in specs)
+        return Encoded(features, time.perf_counter() - started, weights)
+
+    return run.once(("encoded", seed, kind, reads), make)
+
+
+def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec, side: str) -> Reservoir:
+    """Reservoir of one side: Gaussian, or blocks of its own on chip `seed`, with read noise."""
+    if kind == SOFTWARE:
+        return gaussian(spec, seed)
+    c = run.config
+    # The paper's const is for its own cells, all broken: other chips are scaled to their spread.
+    other = bool(c.sparsity) or (c.programming_voltage_v or c.conductance_map) is not None
+    chip, reading = make_chip(c, LSM_40NM, seed), Reading(read_noise=c.read_noise)
+    return from_chip(spec, chip, reading, match_std=other, prefix=f"{side} ")
+
+
+def _of_parts(run: Run, n: int, reservoir: Reservoir, reads: Reads, seed: int) -> np.ndarray:
+    trains = run.data.sides[n].trains
+    return encode(trains, reservoir, reads, seed=2 * seed + n, device=run.device)
+
+
+def standardised(features: Features, data: TwoSided) -> Features:
+    """Mean 0 and deviation 1 of each feature over the training items."""
+    found = []
+    for x, side in zip(features, data.sides, strict=True):
+        train = x[side.part != TEST]
+        deviation = train.std(0)
+        found.append((x - train.mean(0)) / np.where(deviation > 0, deviation, 1))
+    return tuple(found)
+
+
+def projection_trainer(features: Features, model: Model, device: str) -> Trainer:
+    """A trainer for `lsm.zero_shot.study`: the candidates are the epochs."""
+
+    def train(pairs: list[Pairs], seeds: list[list[int]], measure: Callable[[Embed], None]) -> None:
+        train_projections(
+            features, pairs, model.recipe, seeds=seeds, loss=model.loss, device=device,
+            after_epoch=lambda _, projections: measure(
+                lambda side, rows: projections.embed(side, features[side][rows])
+            ),
+        )  # fmt: skip
+
+    return train
+
+
+class Candidate(NamedTuple):
+    """A way to train, and how its embeddings are compared."""
+
+    trainer: Trainer
+    similarity: Similarity
+
+
+class Prepared(NamedTuple):
+    """All ways that a row may choose among, and what they cost.
+
+    Attributes:
+        candidates: the ways.
+        trained_weights: of a model, from the number of seen classes.
+        note: what a reader has to know.
+        fixed_weights: random weights that are never trained.
+        encode_seconds: of the frozen features.
+    """
+
+    candidates: list[Candidate]
+    trained_weights: Callable[[int], int]
+    note: str = ""
+    fixed_weights: int = 0
+    encode_seconds: float = 0.0
+
+
+Prepare = Callable[[Run, int], Prepared]  # (run, seed of the chip)
+
+
+def clip(config: ZeroShotConfig, width: int, **changes: object) -> Model:
+    """LSM-CLIP as published, with the run's constants."""
+    c = config
+    published = {
+        "targets": "identity", "temperature": c.temperature, "learning_rate": c.learning_rate,
+        "batch_size": c.batch_size, "epochs": c.epochs,
+    }  # fmt: skip
+    return Model(Contrastive(width, **(published | changes)))
+
+
+def prototypes(config: ZeroShotConfig, width: int) -> Model:
+    """LSM-Prototype, see `lsm.prototypes`."""
+    c = config
+    recipe = Contrastive(
+        width,
+        learning_rate=c.learning_rate,
+        batch_size=c.prototype_batch,
+        epochs=c.prototype_epochs,
+    )
+    return Model(recipe, loss=prototype_loss, similarity=nearness)
+
+
+def frozen(kind: str, specs: Specs, models: Callable[[ZeroShotConfig], Sequence[Model]]) -> Prepare:
+    """Projections on frozen reservoirs; the candidates are the epochs of all `models`."""
+
+    def prepare(run: Run, seed: int) -> Prepared:
+        candidates, notes, trained, seconds = [], [], [], 0.0
+        for model in models(run.config):
+            found = encoded(run, seed, kind, specs, model.reads)
+            x = standardised(found.features, run.data) if model.standardised else found.features
+            candidates.append(Candidate(projection_trainer(x, model, run.device), model.similarity))
+            seconds += found.seconds
+            notes.append(_described(model))
+            trained.append(_weights(model, specs))
+        note, most = "; or ".join(notes), max(trained)
+        return Prepared(candidates, lambda _: most, note, found.fixed_weights, seconds)
+
+    return prepare
+
+
+def aligned(kind: str, specs: Specs) -> Prepare:
+    """Closed-form alignment, see `lsm.alignment`; the candidates are the penalties."""
+
+    def prepare(run: Run, seed: int) -> Prepared:
+        found = encoded(run, seed, kind, specs)
+        trainer = ridge_alignment(found.features, PENALTIES)
+        width = sum(spec.neurons for spec in specs)
+        note = f"ridge of both sides on the seen classes, {len(PENALTIES)} penalties"
+        weights, seconds = found.fixed_weights, found.seconds
+        candidates = [Candidate(trainer, cosine)]
+        return Prepared(candidates, lambda seen: width * seen, note, weights, seconds)
+
+    return prepare
+
+
+def _weights(model: Model, specs: Specs) -> int:
+    inputs = sum(r.width(s.neurons) for r, s in zip(model.reads, specs, strict=True))
+    width, layers = model.recipe.width, model.recipe.layers
+    return inputs * width + 2 * (layers - 1) * width**2
+
+
+def _described(model: Model) -> str:
+    r = model.recipe
+    reads = model.reads[0]
+    parts = [f"{reads.windows} windows" if reads.windows > 1 else "rates"]
+    parts += [f"{reads.membranes} membranes"] if reads.membranes else []
+    parts += ["standardised"] if model.standardised else []
+    loss = f"{r.targets} targets, T {r.temperature:g}" if model.loss is None else "prototypes"
+    return f"{', '.join(parts)}; {loss}, batch {r.batch_size}, {r.epochs} epochs"
