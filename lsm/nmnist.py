@@ -32,7 +32,10 @@ class NmnistConfig(SupervisedConfig):
     epochs: int = constant(100, "of the paper's readout (LSM, code)", low=1, smoke=3)
     batch_size: int = constant(100, "of the paper's readout (LSM, code)", low=1)
     learning_rate: float = constant(1e-4, "of Adam in the paper's readout (LSM, code)", low=0)
-    large_neurons: int = constant(1000, "of the larger LSM+", low=1, high=4000, smoke=300)
+    large_neurons: int = constant(2000, "of the larger LSM+", low=1, high=4000, smoke=300)
+    large_gain: float = constant(
+        0.25, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
+    )
     large_windows: int = constant(3, "time windows of the larger LSM+", low=1, high=25)
 
 
