@@ -89,22 +89,27 @@ def chosen_rows(table: Table, names: str | None) -> list[Row]:
     """
     if names is None:
         return [row for row in table.rows if row.default]
-    known = {row.name: row for row in table.rows}
+    known = {tuple(_parts_of(row.name)): row for row in table.rows}
     if names.strip() == "all":
         return list(table.rows)
-    chosen, rest = [], [part.strip() for part in names.replace(";", ",").split(",")]
+    chosen, rest = [], _parts_of(names.replace(";", ","))
     while rest:
         for length in range(len(rest), 0, -1):
-            name = ", ".join(rest[:length])
+            name = tuple(rest[:length])
             if name in known:
                 break
         else:
-            near = difflib.get_close_matches(rest[0], known, 1, 0.3)
+            listed = [row.name for row in table.rows]
+            near = difflib.get_close_matches(rest[0], listed, 1, 0.3)
             hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise UserError(f"--rows: no row {rest[0]!r}{hint} Rows: {'; '.join(known)}")
+            raise UserError(f"--rows: no row {rest[0]!r}{hint} Rows: {'; '.join(listed)}")
         chosen.append(known[name])
         rest = rest[length:]
     return [row for row in table.rows if row in chosen]
+
+
+def _parts_of(name: str) -> list[str]:
+    return [part.strip() for part in name.split(",")]
 
 
 def chosen_device(name: str) -> str:

@@ -1,7 +1,7 @@
 """A whole run of a toy table: protocol, journal, results, report, command line."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -188,6 +188,15 @@ def test_other_data_never_stands_beside_the_papers_figure_unsaid(tmp_path, capsy
     assert "77.20 (on real Toy)" in printed
     if kind != "real":
         assert "none of these figures reproduces the paper's" in printed
+
+
+def test_every_row_can_be_asked_for_by_its_name():
+    table = toy()
+    rows = (*table.rows, Row("third, 4,000 of them", measure))
+    table = replace(table, rows=rows)
+    for row in rows:
+        assert chosen_rows(table, row.name) == [row]
+    assert chosen_rows(table, ", ".join(row.name for row in rows)) == list(rows)
 
 
 def test_markdown_report(tmp_path, capsys):
