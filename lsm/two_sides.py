@@ -47,11 +47,13 @@ class TwoSided:
         classes: names that both sides share.
         sides: first and second.
         record: what a results file says of the data; its kind is the weaker of the two.
+        copies: with how many items of the second side each training item of the first is paired.
     """
 
     classes: tuple[str, ...]
     sides: tuple[Side, Side]
     record: DataRecord
+    copies: int = 1
 
 
 class Split(tuple):
@@ -103,6 +105,7 @@ def match(
     classes: Sequence[str] | None = None,
     limits: tuple[int | None, int | None] = (None, None),
     fraction: float = 1 / 6,
+    copies: int = 1,
 ) -> TwoSided:
     """Bring two data sets to common classes, and hold out training items to choose on.
 
@@ -116,6 +119,7 @@ def match(
         classes: those to use; None: all, which must be the same on both sides.
         limits: at most so many training items a class, the first ones.
         fraction: of the training items (groups, where known) to choose on.
+        copies: see `TwoSided`.
 
     Raises:
         UserError: a class that one side lacks, in the data or in one of its parts.
@@ -129,7 +133,7 @@ def match(
         _side(data, name, classes, limit, fraction)
         for data, name, limit in zip((first, second), names, limits, strict=True)
     )
-    return TwoSided(tuple(classes), sides, _record((first, second), sides))
+    return TwoSided(tuple(classes), sides, _record((first, second), sides), copies)
 
 
 def make_pairs(
@@ -138,7 +142,7 @@ def make_pairs(
     """Training pairs class by class: all n items of the first side with the first n of the second.
 
     Where the second has fewer, it starts again (LSM paper, code: the first n images with all n
-    utterances of a class).
+    utterances of a class). With `data.copies` the first side is gone through so many times.
 
     Args:
         data: both modalities.
@@ -151,6 +155,7 @@ def make_pairs(
     found = []
     for number in classes:
         mine, other = (r[x[r] == number] for r, x in zip(rows, labels, strict=True))
+        mine = np.tile(mine, data.copies)
         found.append((mine, np.resize(other, len(mine)), np.full(len(mine), number)))
     return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
 

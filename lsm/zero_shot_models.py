@@ -92,21 +92,20 @@ Specs = tuple[ReservoirSpec, ReservoirSpec]
 def encoded(
     run: Run, seed: int, kind: str, specs: Specs, reads: tuple[Reads, Reads] = (Reads(), Reads())
 ) -> Encoded:
-    """Both frozen reservoirs' features: made once, shared by all rows, splits and seeds."""
+    """Both frozen reservoirs' features: each made once, shared by all rows, splits and seeds."""
 
-    def make() -> Encoded:
-        started = time.perf_counter()
-        reservoirs = [
-            reservoir_of(run, seed, kind, spec, side.name)
-            for spec, side in zip(specs, run.data.sides, strict=True)
-        ]
-        features = tuple(
-            _of_parts(run, n, reservoir, reads[n], seed) for n, reservoir in enumerate(reservoirs)
-        )
-        weights = sum(spec.weights for spec in specs)
-        return Encoded(features, time.perf_counter() - started, weights)
+    def make(n: int) -> tuple[np.ndarray, float]:
+        started, side = time.perf_counter(), run.data.sides[n]
+        reservoir = reservoir_of(run, seed, kind, specs[n], side.name)
+        x = encode(side.trains, reservoir, reads[n], seed=2 * seed + n, device=run.device)
+        return x, time.perf_counter() - started
 
-    return run.once(("encoded", seed, kind, reads), make)
+    both = [
+        run.once(("encoded", seed, kind, n, reads[n]), lambda n=n: make(n))
+        for n in range(len(specs))
+    ]
+    features, seconds = zip(*both, strict=True)
+    return Encoded(features, sum(seconds), sum(spec.weights for spec in specs))
 
 
 def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec, side: str) -> Reservoir:
@@ -118,11 +117,6 @@ def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec, side: str)
     other = bool(c.sparsity) or (c.programming_voltage_v or c.conductance_map) is not None
     chip, reading = make_chip(c, LSM_40NM, seed), Reading(read_noise=c.read_noise)
     return from_chip(spec, chip, reading, match_std=other, prefix=f"{side} ")
-
-
-def _of_parts(run: Run, n: int, reservoir: Reservoir, reads: Reads, seed: int) -> np.ndarray:
-    trains = run.data.sides[n].trains
-    return encode(trains, reservoir, reads, seed=2 * seed + n, device=run.device)
 
 
 def standardised(features: Features, data: TwoSided) -> Features:

@@ -36,7 +36,7 @@ from lsm.data.storage import (
     unpack_split,
     writable_root,
 )
-from lsm.data.strokes import ALPHABET
+from lsm.data.strokes import ALPHABET, ONE_WRITER, PenPath, write_letter
 from lsm.spikes import SpikeTrains
 
 FILE = "singleLetters.mat"
@@ -135,9 +135,15 @@ def simulate(trials: int, seed: int = 0) -> Cubes:
     cortex = MotorCortex()
     cubes = {}
     for number, letter in enumerate(ALPHABET):
-        generators = [np.random.default_rng([seed, number, n]) for n in range(trials)]
+        generators = [_of_trial(seed, number, n) for n in range(trials)]
         cubes[letter] = np.stack([cortex.record(letter, g) for g in generators])
     return cubes
+
+
+def pen_path(letter: str, trial: int, seed: int = 0) -> PenPath:
+    """What the pen does in a trial of `simulate`: it is drawn before the spikes."""
+    generator = _of_trial(seed, ALPHABET.index(letter), trial)
+    return write_letter(letter, ONE_WRITER, generator)
 
 
 def split_trials(trials: int) -> tuple[slice, slice]:
@@ -150,6 +156,10 @@ def split_trials(trials: int) -> tuple[slice, slice]:
     if test < 1:
         raise UserError(f"{trials} trial(s) a letter: training and test need one each")
     return slice(0, trials - test), slice(trials - test, trials)
+
+
+def _of_trial(seed: int, letter: int, trial: int) -> np.random.Generator:
+    return np.random.default_rng([seed, letter, trial])
 
 
 def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
