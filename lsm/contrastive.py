@@ -221,15 +221,13 @@ def train_projections(
         raise UserError(f"a model with {fewest} training pairs: contrast needs 2 or more")
     projections = Projections((features[0].shape[1], features[1].shape[1]), recipe, seeds)
     projections = projections.to(device)
-    batches = _Batches(features, pairs, recipe.batch_size, seeds, device)
-    parameters = [p for p in projections.parameters() if p.requires_grad]
-    kind = torch.optim.AdamW if recipe.weight_decay else torch.optim.Adam
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    optimizer = kind(parameters, rate, weight_decay=decay, fused=True)
+    batches = Batches(pairs, recipe.batch_size, seeds, device)
+    tables = [torch.from_numpy(x).to(device) for x in features]
+    optimizer = adam(projections, recipe)
     for epoch in range(1, recipe.epochs + 1):
         for first, second, labels in batches:
             optimizer.zero_grad()
-            sides = projections(0, first), projections(1, second)
+            sides = projections(0, tables[0][first]), projections(1, tables[1][second])
             if loss is None:
                 scale = projections.scale if recipe.learned_scale else 1 / recipe.temperature
                 losses = contrastive_loss(*sides, labels, targets=recipe.targets, scale=scale)
@@ -244,21 +242,34 @@ def train_projections(
     return projections
 
 
-class _Batches:
-    """Batches of all models; iterating over it is one epoch."""
+def adam(model: nn.Module, recipe: Contrastive) -> torch.optim.Optimizer:
+    """The recipe's optimiser for what is trained of a model."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    kind = torch.optim.AdamW if recipe.weight_decay else torch.optim.Adam
+    return kind(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+
+
+class Batches:
+    """Batches of M models; iterating over it is one epoch.
+
+    It gives rows of the first and of the second side and labels, each (M, B).
+
+    Args:
+        pairs: of each model.
+        size: pairs a batch, fewer where a model has fewer.
+        seeds: of each model's orders.
+        device: of the tensors.
+    """
 
     def __init__(
         self,
-        features: Features,
         pairs: Sequence[Pairs],
         size: int,
         seeds: Sequence[int | Sequence[int]],
-        device: str,
+        device: str = "cpu",
     ) -> None:
-        self.features = [torch.from_numpy(x).to(device) for x in features]
         self.pairs, self.device = pairs, device
-        fewest = min(len(p.labels) for p in pairs)
-        self.size = min(size, fewest)
+        self.size = min(size, *(len(p.labels) for p in pairs))
         self.steps = max(len(p.labels) for p in pairs) // self.size
         self.generators = [np.random.default_rng([1, *np.atleast_1d(seed)]) for seed in seeds]
 
@@ -276,8 +287,7 @@ class _Batches:
             .split(self.size, 1)
             for columns in zip(*self.pairs, strict=True)
         )
-        for rows, partners, classes in zip(first, second, labels, strict=True):
-            yield self.features[0][rows], self.features[1][partners], classes
+        yield from zip(first, second, labels, strict=True)
 
 
 def _order(generator: np.random.Generator, count: int, used: int) -> np.ndarray:

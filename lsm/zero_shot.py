@@ -39,6 +39,20 @@ def centred_cosine(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return cosine(first - first.mean(-2, keepdim=True), second - second.mean(-2, keepdim=True))
 
 
+def principal_axis(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """The same along the first principal axis of each side's pool: what two classes differ by.
+
+    It tells two classes apart better than any other here, and says nothing of which is which:
+    that hangs on the sign of the product of both axes.
+    """
+    found = []
+    for x in (first, second):
+        centred = x - x.mean(-2, keepdim=True)
+        axis = torch.linalg.svd(centred, full_matrices=False).Vh[..., :1, :]
+        found.append(centred @ axis.mT @ axis)
+    return found[0] @ found[1].mT
+
+
 def nearness(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Similarity (n, m) of embeddings (n, d) and (m, d): minus their squared distance."""
     return -torch.cdist(first, second).square()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ from lsm.contrastive import Contrastive, Features, Loss, Pairs, train_projection
 from lsm.encode import Reads, encode
 from lsm.prototypes import prototype_loss
 from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
+from lsm.srnn_clip import srnn_trainer
 from lsm.supervised import SOFTWARE
+from lsm.trained import TrainedSpec
 from lsm.two_sides import TEST, TwoSided
 from lsm.zero_shot import Embed, Similarity, Trainer, cosine, nearness
 from rram import LSM_40NM
@@ -222,6 +224,27 @@ def aligned(kind: str, specs: Specs) -> Prepare:
         weights, seconds = found.fixed_weights, found.seconds
         candidates = [Candidate(trainer, cosine)]
         return Prepared(candidates, lambda seen: width * seen, note, weights, seconds)
+
+    return prepare
+
+
+def srnn(
+    specs: tuple[TrainedSpec, TrainedSpec], model: Callable[[ZeroShotConfig], Model]
+) -> Prepare:
+    """Encoders trained end to end, see `lsm.srnn_clip`; the candidates are the epochs."""
+
+    def prepare(run: Run, _: int) -> Prepared:
+        c, found = run.config, model(run.config)
+        recipe = replace(found.recipe, epochs=c.trained_epochs, batch_size=c.trained_batch)
+        trains = tuple(side.trains for side in run.data.sides)
+        networks = tuple(
+            replace(spec, inputs=t.inputs, steps=t.steps, classes=recipe.width, readout="linear")
+            for spec, t in zip(specs, trains, strict=True)
+        )
+        trainer = srnn_trainer(trains, networks, recipe, found.loss, run.device)
+        weights = sum((s.inputs + s.neurons + s.classes) * s.neurons for s in networks)
+        note = f"trained end to end, {_described(found._replace(recipe=recipe))}"
+        return Prepared([Candidate(trainer, found.similarity)], lambda _: weights, note)
 
     return prepare
 

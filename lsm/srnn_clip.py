@@ -1,0 +1,110 @@
+"""SRNN-CLIP and SRNN-Prototype: spiking recurrent encoders trained end to end (LSM paper).
+
+Each side is the supervised tables' SRNN-ANN network, whose linear readout gives the embedding;
+the losses are those on frozen reservoirs. The paper publishes no constants of these encoders:
+those of its supervised networks stand in.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from lsm.contrastive import ACTIVATIONS, Batches, Contrastive, Loss, Pairs, adam, contrastive_loss
+from lsm.spikes import SpikeTrains
+from lsm.trained import Trained, TrainedSpec
+from lsm.zero_shot import Embed, Trainer
+
+AT_ONCE = 512  # items embedded together
+
+Sides = tuple[SpikeTrains, SpikeTrains]
+
+
+class Encoders(nn.Module):
+    """One trained network a side.
+
+    Args:
+        specs: of both networks; their number of classes is the width of the embedding.
+        recipe: its activation and whether embeddings have length 1.
+        seed: of the first weights.
+    """
+
+    def __init__(
+        self, specs: tuple[TrainedSpec, TrainedSpec], recipe: Contrastive, seed: int
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.sides = nn.ModuleList(Trained(spec, 2 * seed + n) for n, spec in enumerate(specs))
+
+    def forward(self, side: int, x: torch.Tensor) -> torch.Tensor:
+        """Embeddings (B, d) of spikes (T, B, channels) of side 0 or 1."""
+        out = ACTIVATIONS[self.recipe.activation](self.sides[side](x))
+        return nn.functional.normalize(out, dim=-1) if self.recipe.normalise else out
+
+    @property
+    def trained_weights(self) -> int:
+        """Of both sides, without biases."""
+        return sum(side.trained_weights for side in self.sides)
+
+
+def srnn_trainer(
+    trains: Sides,
+    specs: tuple[TrainedSpec, TrainedSpec],
+    recipe: Contrastive,
+    loss: Loss | None,
+    device: str,
+) -> Trainer:
+    """A trainer for `lsm.zero_shot.study`: the candidates are the epochs.
+
+    Args:
+        trains: spike trains of both sides.
+        specs: of both networks.
+        recipe: of the training; its layers and learned scale do not apply.
+        loss: another than the recipe's.
+        device: of torch.
+    """
+
+    def of_batch(model: Encoders, batch: list[torch.Tensor]) -> torch.Tensor:
+        sides = (
+            model(n, _dense(trains[n], rows[0].cpu().numpy(), device))[None]
+            for n, rows in enumerate(batch[:2])
+        )
+        if loss is not None:
+            return loss(*sides, batch[2])
+        options = {"targets": recipe.targets, "scale": 1 / recipe.temperature}
+        return contrastive_loss(*sides, batch[2], **options)
+
+    def train(pairs: list[Pairs], seeds: list[list[int]], measure: Callable[[Embed], None]) -> None:
+        numbers = [int(np.random.default_rng(seed).integers(2**31)) for seed in seeds]
+        models = [Encoders(specs, recipe, number).to(device) for number in numbers]
+        optimizers = [adam(model, recipe) for model in models]
+        batches = [
+            Batches([p], recipe.batch_size, [s], device) for p, s in zip(pairs, seeds, strict=True)
+        ]
+        for epoch in range(1, recipe.epochs + 1):
+            for model, optimizer, mine in zip(models, optimizers, batches, strict=True):
+                for batch in mine:
+                    optimizer.zero_grad()
+                    of_batch(model, batch).sum().backward()
+                    optimizer.step()
+            measure(lambda side, rows: _embedded(models, trains[side], side, rows, device))
+            print(f"epoch {epoch} of {recipe.epochs}", flush=True)
+
+    return train
+
+
+@torch.no_grad()
+def _embedded(
+    models: list[Encoders], trains: SpikeTrains, side: int, rows: np.ndarray, device: str
+) -> torch.Tensor:
+    """(M, rows, d)."""
+    parts = []
+    for start in range(0, len(rows), AT_ONCE):
+        x = _dense(trains, rows[start : start + AT_ONCE], device)
+        parts.append(torch.stack([model(side, x) for model in models]))
+    return torch.cat(parts, 1)
+
+
+def _dense(trains: SpikeTrains, rows: np.ndarray, device: str) -> torch.Tensor:
+    return torch.from_numpy(trains.take(rows).dense(np.uint8)).to(device).float()
