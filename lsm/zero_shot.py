@@ -8,7 +8,7 @@ items of those further classes the candidate for the unseen figure.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -74,21 +74,21 @@ class Study(NamedTuple):
     """Figures in % of every candidate, C of them.
 
     Attributes:
-        test: (C, splits, restarts, 2, 4): seen and unseen pool, each with `FIGURES`.
-        held: (C, splits, 2, 4): the same of the pseudo models, their mean.
+        test: (C, splits, restarts, 2, F): seen and unseen pool, each with the first F `FIGURES`.
+        held: (C, splits, 2): the first figure of the pseudo models, their mean.
     """
 
     test: np.ndarray
     held: np.ndarray
 
     def by_validation(self) -> np.ndarray:
-        """(splits, 2, 4): the candidates that held-out classes choose, mean over restarts."""
-        return self._at(self.held[..., 0].argmax(0), self.test.mean(2))
+        """(splits, 2, F): the candidates that held-out classes choose, mean over restarts."""
+        return self._at(self.held.argmax(0), self.test.mean(2))
 
     def by_test(self) -> np.ndarray:
-        """(splits, 2, 4), the published way: the best candidate and restart on each test pool."""
-        candidates, splits, restarts = self.test.shape[:3]
-        flat = self.test.swapaxes(1, 2).reshape(candidates * restarts, splits, 2, 4)
+        """(splits, 2, F), the published way: the best candidate and restart on each test pool."""
+        candidates, splits, restarts, *rest = self.test.shape
+        flat = self.test.swapaxes(1, 2).reshape(candidates * restarts, splits, *rest)
         return self._at(flat[..., 0].argmax(0), flat)
 
     @staticmethod
@@ -113,6 +113,7 @@ def study(
     restarts: int = 1,
     similarity: Similarity = cosine,
     permuted: bool = False,
+    brief: bool = False,
 ) -> Study:
     """Train the models of all splits and the pseudo models, and measure every candidate.
 
@@ -127,27 +128,58 @@ def study(
         similarity: of embeddings.
         permuted: the control: the seen classes of the second side change places, none stays.
             Training pairs and seen pools follow, unseen classes are as they were.
+        brief: the first of `FIGURES` only.
     """
-    tests, pairs, seeds = [], [], []
+    models = _true_models(data, splits, seed, pool_size, restarts, permuted)
+    count = len(models)
+    models += _pseudo_models(data, pseudos, seed, pool_size, permuted)
+    pools = [model.pools for model in models]
+    wanted = [1 if brief else len(FIGURES)] * count + [1] * len(pseudos)
+    scored: list[list[list[list[float]]]] = []
+    trainer(
+        [model.pairs for model in models],
+        [model.seed for model in models],
+        lambda embed: scored.append(_scores(embed, pools, wanted, similarity)),
+    )
+    test = np.array([one[:count] for one in scored])
+    test = test.reshape(len(scored), len(splits), restarts, 2, wanted[0])
+    return Study(test, _served([one[count:] for one in scored], pseudos, len(splits)))
+
+
+class _Model(NamedTuple):
+    pairs: Pairs
+    seed: list[int]
+    pools: list[Pool]
+
+
+def _true_models(
+    data: TwoSided,
+    splits: Sequence[Split],
+    seed: int,
+    size: int,
+    restarts: int,
+    permuted: bool,
+) -> list[_Model]:
+    models = []
     for number, split in enumerate(splits):
         relabel = _derangement(split, seed) if permuted else None
-        pools = [make_pool(data, c, TEST, pool_size, relabel) for c in (split.seen, split)]
-        for restart in range(restarts):
-            tests.append(pools)
-            pairs.append(make_pairs(data, split.seen, (FIT, HELD), relabel))
-            seeds.append([seed, number, restart])
-    helds = []
+        pools = [make_pool(data, c, TEST, size, relabel) for c in (split.seen, split)]
+        pairs = make_pairs(data, split.seen, (FIT, HELD), relabel)
+        models += [_Model(pairs, [seed, number, r], pools) for r in range(restarts)]
+    return models
+
+
+def _pseudo_models(
+    data: TwoSided, pseudos: Sequence[Pseudo], seed: int, size: int, permuted: bool
+) -> list[_Model]:
+    models = []
     for number, (unseen, serves) in enumerate(pseudos):
         relabel = _derangement(unseen, seed) if permuted else None
-        wanted = [unseen.seen, *(classes for _, classes in serves)]
-        helds.append([make_pool(data, c, HELD, pool_size, relabel) for c in wanted])
-        pairs.append(make_pairs(data, unseen.seen, (FIT,), relabel))
-        seeds.append([seed, number, PSEUDO])
-    scored: list[list[np.ndarray]] = []
-    trainer(pairs, seeds, lambda embed: scored.append(_scores(embed, [*tests, *helds], similarity)))
-    count = len(tests)
-    test = np.array([one[:count] for one in scored]).reshape(-1, len(splits), restarts, 2, 4)
-    return Study(test, _served([one[count:] for one in scored], pseudos, len(splits)))
+        chosen = [unseen.seen, *(classes for _, classes in serves)]
+        pools = [make_pool(data, c, HELD, size, relabel) for c in chosen]
+        pairs = make_pairs(data, unseen.seen, (FIT,), relabel)
+        models.append(_Model(pairs, [seed, number, PSEUDO], pools))
+    return models
 
 
 def leave_out_more(
@@ -204,16 +236,25 @@ def shared_pseudos(splits: Sequence[Split]) -> list[Pseudo]:
     return [*chosen, *(pseudo for found_one in rest for pseudo in found_one)]
 
 
-def figures(first: torch.Tensor, second: torch.Tensor, pool: Pool, similarity: Similarity) -> list:
-    """`FIGURES` in % of one model's embeddings (n, d) and (m, d) of a pool's items."""
+def figures(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    pool: Pool,
+    similarity: Similarity,
+    wanted: int = len(FIGURES),
+) -> list[float]:
+    """The first `wanted` `FIGURES` in % of one model's embeddings (n, d), (m, d) of a pool."""
     alike = similarity(first, second)
     mine, other = (torch.from_numpy(labels).to(alike.device) for labels in pool.labels)
     both = ((alike, mine, other), (alike.mT, other, mine))
-    return [found(*one, count).item() for one in both for count in (1, 5)]
+    every = (found(*one, count).item() for one in both for count in (1, 5))
+    return list(islice(every, wanted))
 
 
-def _scores(embed: Embed, pools: list[list[Pool]], similarity: Similarity) -> list[np.ndarray]:
-    """(pools, 4) for each model: every item is embedded once."""
+def _scores(
+    embed: Embed, pools: list[list[Pool]], wanted: list[int], similarity: Similarity
+) -> list[list[list[float]]]:
+    """Figures of every pool of every model: each item is embedded once."""
     everything = [pool for mine in pools for pool in mine]
     rows = [np.unique(np.concatenate([p.rows[side] for p in everything])) for side in (0, 1)]
     embedded = [embed(side, rows[side]) for side in (0, 1)]
@@ -222,13 +263,15 @@ def _scores(embed: Embed, pools: list[list[Pool]], similarity: Similarity) -> li
         parts = (
             embedded[side][model][np.searchsorted(rows[side], pool.rows[side])] for side in (0, 1)
         )
-        return figures(*parts, pool, similarity)
+        return figures(*parts, pool, similarity, wanted[model])
 
-    return [np.array([of_pool(n, pool) for pool in mine]) for n, mine in enumerate(pools)]
+    return [[of_pool(n, pool) for pool in mine] for n, mine in enumerate(pools)]
 
 
-def _served(scored: list[list[np.ndarray]], pseudos: Sequence[Pseudo], splits: int) -> np.ndarray:
-    """(C, splits, 2, 4): what the pseudo models say of each split, their mean."""
+def _served(
+    scored: list[list[list[list[float]]]], pseudos: Sequence[Pseudo], splits: int
+) -> np.ndarray:
+    """(C, splits, 2): what the pseudo models say of each split, their mean."""
     serving = [
         [
             (n, k)
@@ -240,7 +283,7 @@ def _served(scored: list[list[np.ndarray]], pseudos: Sequence[Pseudo], splits: i
     ]
     return np.array(
         [
-            [np.mean([[one[n][0], one[n][k]] for n, k in mine], 0) for mine in serving]
+            [np.mean([[one[n][0][0], one[n][k][0]] for n, k in mine], 0) for mine in serving]
             for one in scored
         ]
     )

@@ -20,6 +20,7 @@ from lsm.zero_shot import Similarity
 from lsm.zero_shot_models import Model, Specs, encoded, standardised
 
 IN_PLANE = 40  # items a class and side in the plane
+IN_MATRIX = 180  # items a side in the similarity matrix
 QUERIES = 4  # retrieved examples of seen classes, and of unseen ones
 
 
@@ -47,19 +48,25 @@ def trained_model(run: Run, kind: str, specs: Specs, model: Model, split: Split)
     """One model of chip 0, trained on a split's seen classes to its last epoch."""
     found = encoded(run, 0, kind, specs, model.reads)
     x = standardised(found.features, run.data) if model.standardised else found.features
+    return shown_model(run, x, model, split)
+
+
+def shown_model(run: Run, features: Features, model: Model, split: Split) -> Shown:
+    """The same on features of both sides at hand."""
     pairs = [make_pairs(run.data, split.seen, (FIT, HELD))]
-    trained = train_projections(x, pairs, model.recipe, seeds=[[0, 0, 0]], device=run.device)
-    embedded = tuple(trained.embed(n, x[n])[0].cpu() for n in (0, 1))
+    options = {"seeds": [[0, 0, 0]], "loss": model.loss, "device": run.device}
+    trained = train_projections(features, pairs, model.recipe, **options)
+    embedded = tuple(trained.embed(n, features[n])[0].cpu() for n in (0, 1))
     record = run.data.record
     unseen = ", ".join(run.data.classes[c] for c in split)
     title = f"{record.name} ({record.kind}), chip 0, unseen {unseen}"
-    return Shown(run.data, split, found.features, embedded, model.similarity, title)
+    return Shown(run.data, split, features, embedded, model.similarity, title)
 
 
-def similarity_matrix(path: Path, shown: Shown, size: int) -> Path:
-    """Similarity of all test items of both sides, class by class, and its class means."""
+def similarity_matrix(path: Path, shown: Shown) -> Path:
+    """Similarity of test items of both sides, class by class, and its class means."""
     order = [*shown.split.seen, *shown.split]
-    pool = shown.pool(order, size)
+    pool = shown.pool(order, max(1, IN_MATRIX // len(order)))
     alike = shown.alike(pool)
     means = np.array(
         [
@@ -68,14 +75,15 @@ def similarity_matrix(path: Path, shown: Shown, size: int) -> Path:
         ]
     )
     figure = Figure(figsize=(11, 5), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.08)
     every, classes = figure.subplots(1, 2)
     image = every.imshow(alike, cmap="viridis", aspect="auto", interpolation="nearest")
-    figure.colorbar(image, ax=every, label="cosine")
+    figure.colorbar(image, ax=every, label="similarity")
     names = [shown.data.classes[c] for c in order]
     for labels, ticks in ((pool.labels[1], every.set_xticks), (pool.labels[0], every.set_yticks)):
         ticks([np.flatnonzero(labels == c).mean() for c in order], names)
     image = classes.imshow(means, cmap="viridis")
-    figure.colorbar(image, ax=classes, label="mean cosine")
+    figure.colorbar(image, ax=classes, label="mean similarity")
     classes.set_xticks(range(len(order)), names)
     classes.set_yticks(range(len(order)), names)
     for axis in (every, classes):
@@ -84,8 +92,8 @@ def similarity_matrix(path: Path, shown: Shown, size: int) -> Path:
     _part_unseen(every, [np.sum(np.isin(labels, shown.split.seen)) for labels in pool.labels])
     _part_unseen(classes, [len(shown.split.seen)] * 2)
     every.set_title("test items")
-    classes.set_title("class means; beyond the red lines: never trained on")
-    figure.suptitle(shown.title)
+    classes.set_title("class means")
+    figure.suptitle(f"{shown.title}; beyond the red lines: never trained on")
     return save(figure, path)
 
 
@@ -146,7 +154,7 @@ def retrieved(
         picture: (side, dense spikes (T, channels)) -> image to draw.
         size: items a class in the pools.
     """
-    figure = Figure(figsize=(11, 2.1 * QUERIES), layout="constrained")
+    figure = Figure(figsize=(11, 1.25 * QUERIES + 0.9), layout="constrained")
     halves = figure.subfigures(1, 2, wspace=0.04)
     for half, classes, what in zip(
         halves, (shown.split.seen, tuple(shown.split)), ("seen", "unseen"), strict=True
@@ -174,7 +182,8 @@ def _found_row(
     for n, axis in enumerate(axes):
         side, at = (0, query) if n == 0 else (1, best[n - 1])
         spikes = shown.data.sides[side].trains.take(pool.rows[side][[at]]).dense(np.uint8)[:, 0]
-        axis.imshow(picture(side, spikes), cmap="gray_r" if side == 0 else "gray", aspect="auto")
+        shade, aspect = ("gray_r", "auto") if side == 0 else ("gray", "equal")
+        axis.imshow(picture(side, spikes), cmap=shade, aspect=aspect)
         axis.set(xticks=[], yticks=[])
         label = pool.labels[side][at]
         colour = INK if n == 0 else "#2e8b57" if label == wanted else ACCENT
@@ -184,11 +193,11 @@ def _found_row(
 
 
 def distribution(path: Path, rows: Sequence[dict], chance: float, title: str) -> Path:
-    """Unseen top-1 of every split and chip, one line of dots a row, with chance drawn in.
+    """Unseen top-1 of every split and chip in both protocols, with chance drawn in.
 
     Args:
         path: of the PNG.
-        rows: result rows whose `details` hold "unseen <chip>" lists.
+        rows: result rows whose `details` hold lists "unseen <chip>" and "unseen (paper) <chip>".
         chance: in %.
         title: of the picture.
     """
@@ -196,25 +205,26 @@ def distribution(path: Path, rows: Sequence[dict], chance: float, title: str) ->
     axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     edges = np.arange(0, 100.1, 5)
     for axis, row in zip(axes, rows, strict=True):
-        found = [x for k, x in row["details"].items() if k.removeprefix("unseen ").isdigit()]
-        values = np.concatenate(found)
-        axis.hist(values, edges, color=INK, alpha=0.75)
-        axis.axvline(chance, color=ACCENT, linewidth=2, label=f"chance, {chance:.0f} %")
-        axis.axvline(
-            values.mean(), color="black", linestyle="--", label=f"mean {values.mean():.1f} %"
-        )
-        axis.plot(
-            [],
-            [],
-            " ",
-            label=f"s.d. {values.std():.1f}, {values.min():.0f} to {values.max():.0f} %",
-        )
-        axis.set_title(f"{row['row']}: {len(found[0])} splits x {len(found)} chips", fontsize=10)
+        kinds = (("unseen ", INK, "held-out classes"), ("unseen (paper) ", ACCENT, "the test pool"))
+        for start, colour, by in kinds:
+            found = _of_chips(row, start)
+            values = found.ravel()
+            about = f"chosen on {by}: mean {values.mean():.1f}, s.d. {values.std():.1f} %"
+            fill = {"alpha": 0.75} if colour == INK else {"histtype": "step", "linewidth": 1.6}
+            axis.hist(values, edges, color=colour, label=about, **fill)
+        axis.axvline(chance, color="black", linestyle="--", label=f"chance, {chance:.0f} %")
+        axis.set_title(f"{row['row']}: {found.shape[1]} splits, {len(found)} chip(s)", fontsize=10)
         axis.set_ylabel("splits")
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(frameon=False, fontsize=8, loc="upper left")
     axes[-1].set(xlabel="unseen top-1 (%)", xlim=(0, 100))
     figure.suptitle(title)
     return save(figure, path)
+
+
+def _of_chips(row: dict, start: str) -> np.ndarray:
+    """(chips, splits) of the details whose keys are `start` and the chip's number."""
+    details = row["details"].items()
+    return np.array([x for key, x in details if key.removeprefix(start).isdigit()])
 
 
 def draw_zero_shot(
@@ -241,13 +251,13 @@ def draw_zero_shot(
         return run.results / f"{name}_{what}.png"
 
     drawn = [
-        similarity_matrix(path("similarity"), shown, size),
+        similarity_matrix(path("similarity"), shown),
         planes(path("tsne"), shown),
         retrieved(path("retrieved"), shown, picture, size),
     ]
     spread = [r for r in rows if any(k.startswith("unseen ") for k in r.get("details", {}))]
     if spread:
         record = run.data.record
-        title = f"{record.name} ({record.kind}), epochs chosen on held-out seen classes"
+        title = f"{record.name} ({record.kind})"
         drawn.append(distribution(path("distribution"), spread, chance, title))
     return drawn

@@ -56,7 +56,8 @@ class Task:
             prepared, started = prepare(run, seed), time.perf_counter()
             chosen, c = split(run), run.config
             pseudos = leave_out_more(chosen, c.pseudo_splits)
-            found = _studied(run, prepared, [chosen], pseudos, seed, restarts=restarts)
+            options = {"restarts": restarts, "brief": brief}
+            found = _studied(run, prepared, [chosen], pseudos, seed, **options)
             values = {}
             for suffix, figures in (("", found.by_validation()), (" (paper)", found.by_test())):
                 values |= {key + suffix: x for key, x in self._named(figures[0]).items()}
@@ -91,7 +92,9 @@ class Task:
         def measure(run: Run, seed: int) -> Measurement:
             prepared, started = prepare(run, seed), time.perf_counter()
             every = list(splits(run))
-            found = _studied(run, prepared, every, shared_pseudos(every), seed, permuted=permuted)
+            found = _studied(
+                run, prepared, every, shared_pseudos(every), seed, permuted=permuted, brief=True
+            )
             chosen, best = found.by_validation()[..., 0], found.by_test()[..., 0]
             values = {
                 f"unseen top-1, {key}": float(of(chosen[:, 1])) for key, of in SUMMARIES.items()
@@ -115,11 +118,11 @@ class Task:
         return Row(name, measure, tuple(metrics), default, chips)
 
     def _named(self, figures: np.ndarray) -> dict[str, float]:
-        # (2, 4) -> by name
+        # (2, F) -> by name
         return {
             self._name(pool, figure): float(figures[n, k])
             for n, pool in enumerate(POOLS)
-            for k, figure in enumerate(FIGURES)
+            for k, figure in enumerate(FIGURES[: figures.shape[1]])
         }
 
     def _name(self, pool: str, figure: str) -> str:

@@ -86,9 +86,9 @@ def test_splits_that_share_nothing_get_their_own():
 def test_choices_by_hand():
     # Three candidates, one split, two restarts; only the first figure chooses.
     test = np.zeros((3, 1, 2, 2, 4))
-    held = np.zeros((3, 1, 2, 4))
-    held[:, 0, 0, 0] = [10, 30, 20]
-    held[:, 0, 1, 0] = [50, 40, 30]
+    held = np.zeros((3, 1, 2))
+    held[:, 0, 0] = [10, 30, 20]
+    held[:, 0, 1] = [50, 40, 30]
     test[:, 0, :, 0, 0] = [[90, 91], [60, 70], [80, 99]]
     test[:, 0, :, 1, 0] = [[20, 40], [70, 10], [5, 6]]
     test[:, 0, :, 0, 1] = [[1, 2], [3, 4], [5, 6]]
@@ -143,6 +143,8 @@ def test_swapped_unseen_classes_are_all_wrong():
     trainer = Recorder(data, {1: 4, 4: 1})
     found = study(data, [split], leave_out_more(split, 1), trainer, seed=0, pool_size=5)
     assert found.by_validation()[0, :, 0].tolist() == [100, 0]
+    brief = study(data, [split], leave_out_more(split, 1), trainer, seed=0, pool_size=5, brief=True)
+    assert np.array_equal(brief.by_test(), found.by_test()[..., :1])
 
 
 def test_control_changes_seen_pairs_only():
