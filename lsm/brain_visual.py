@@ -59,7 +59,8 @@ class BrainVisualConfig(ZeroShotConfig):
     learning_rate: float = constant(
         3e-3, "of Adam (?; chosen on held-out letters, as all that is marked so)", low=1e-9
     )
-    epochs: int = constant(100, "of the projections (?)", low=1, smoke=3)
+    epochs: int = constant(80, "of the projections (?)", low=1, smoke=3)
+    prototype_epochs: int = constant(20, "of the prototype rows", low=1, smoke=2)
     neurons: int = constant(
         BRAIN_VISUAL_NEURAL.neurons, "of each reservoir (LSM, code)", low=1, high=65536, smoke=200
     )

@@ -23,7 +23,7 @@ from lsm.zero_shot_models import (
     projection_trainer,
 )
 
-COMPONENTS = (60, 150)  # of each side; among these the held-out letters choose
+COMPONENTS = (60, 300)  # of each side; among these the held-out letters choose
 NEIGHBOURS = (5, 10)  # of an item of the first and of the second side, itself included
 TEMPERATURE, LEARNING_RATE, BATCH = 0.1, 1e-3, 128
 
