@@ -80,13 +80,16 @@ def plus(config: AudioVisualConfig) -> list[Model]:
     """LSM-CLIP+: labels in the loss, embeddings of length 1, and two ways to read the reservoirs.
 
     Time windows and membranes, standardised, tell seen digits apart. Rates compared along one
-    axis tell two unseen digits apart, and leave to chance which is called which.
+    axis tell two unseen digits apart, and leave to chance which is called which; they are not
+    used for seen digits.
     """
     better = {"targets": "labels", "normalise": True, "epochs": min(30, config.epochs)}
     reads = Reads(5, (), 5)
     seen = clip(config, 64, **better, temperature=0.1, batch_size=32)
     seen = seen._replace(reads=(reads, reads), standardised=True, similarity=centred_cosine)
-    unseen = clip(config, 64, **better, temperature=0.3)._replace(similarity=principal_axis)
+    unseen = clip(config, 64, **better, temperature=0.3)._replace(
+        similarity=principal_axis, unseen_only=True
+    )
     return [seen, unseen]
 
 

@@ -96,6 +96,12 @@ class Study(NamedTuple):
         # `chosen` is (splits, 2): a candidate for seen and one for unseen.
         return np.take_along_axis(figures, chosen[None, ..., None], 0)[0]
 
+    def for_unseen(self) -> "Study":
+        """The same, never to be chosen for seen pools."""
+        test, held = self.test.copy(), self.held.copy()
+        test[..., 0, :], held[..., 0] = -1, -1
+        return Study(test, held)
+
     @classmethod
     def of_candidates(cls, studies: "Sequence[Study]") -> "Study":
         """One study whose candidates are those of several."""

@@ -83,6 +83,7 @@ class Model(NamedTuple):
         standardised: features of mean 0 and deviation 1 over the training items.
         loss: another than the recipe's.
         similarity: of embeddings.
+        unseen_only: not to be chosen for seen pools.
     """
 
     recipe: Contrastive
@@ -90,6 +91,7 @@ class Model(NamedTuple):
     standardised: bool = False
     loss: Loss | None = None
     similarity: Similarity = cosine
+    unseen_only: bool = False
 
 
 Specs = tuple[ReservoirSpec, ReservoirSpec]
@@ -150,10 +152,11 @@ def projection_trainer(features: Features, model: Model, device: str) -> Trainer
 
 
 class Candidate(NamedTuple):
-    """A way to train, and how its embeddings are compared."""
+    """A way to train, how its embeddings are compared, and whether for unseen pools only."""
 
     trainer: Trainer
     similarity: Similarity
+    unseen_only: bool = False
 
 
 class Prepared(NamedTuple):
@@ -207,7 +210,8 @@ def frozen(kind: str, specs: Specs, models: Callable[[ZeroShotConfig], Sequence[
         for model in models(run.config):
             found = encoded(run, seed, kind, specs, model.reads)
             x = standardised(found.features, run.data) if model.standardised else found.features
-            candidates.append(Candidate(projection_trainer(x, model, run.device), model.similarity))
+            trainer = projection_trainer(x, model, run.device)
+            candidates.append(Candidate(trainer, model.similarity, model.unseen_only))
             seconds += found.seconds
             notes.append(_described(model))
             trained.append(_weights(model, specs))

@@ -147,13 +147,13 @@ def _studied(
     seed: int,
     **options: object,
 ) -> Study:
-    studies = [
-        study(
-            run.data, splits, pseudos, candidate.trainer, seed=seed,
-            pool_size=run.config.pool_size, similarity=candidate.similarity, **options,
-        )
-        for candidate in prepared.candidates
-    ]  # fmt: skip
+    studies = []
+    for trainer, similarity, unseen_only in prepared.candidates:
+        found = study(
+            run.data, splits, pseudos, trainer, seed=seed,
+            pool_size=run.config.pool_size, similarity=similarity, **options,
+        )  # fmt: skip
+        studies.append(found.for_unseen() if unseen_only else found)
     return Study.of_candidates(studies)
 
 

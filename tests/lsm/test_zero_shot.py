@@ -97,6 +97,10 @@ def test_choices_by_hand():
     assert found.by_validation()[0, 0, 1] == 3.5
     assert found.by_test()[0, :, 0].tolist() == [99, 70]
     assert found.by_test()[0, 0, 1] == 6
+    other = Study(test + 100, held + 100).for_unseen()
+    both = Study.of_candidates([found, other])
+    assert both.by_validation()[0, :, 0].tolist() == [65, 130]
+    assert both.by_test()[0, :, 0].tolist() == [99, 170]
     twice = Study.of_candidates([found, found])
     assert twice.test.shape[0] == 6
     assert np.array_equal(twice.by_test(), found.by_test())
