@@ -5,6 +5,8 @@
 
 import argparse
 import os
+import stat
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from harness.errors import UserError, exits_cleanly
 
 KINDS = ("real", "simulated-sensor", "synthetic")
+ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 KIND_FILE = "KIND"  # lies in every folder that a stand-in's writer made, and holds its kind
 
 
@@ -66,6 +69,28 @@ def data_root(argument: str | Path | None = None) -> Path:
     if not root.is_dir():
         raise UserError(f"data folder {root} is not there: give --data or DATA_ROOT a folder")
     return root
+
+
+def writable_root(root: Path) -> Path:
+    """The data root, or `data/` of the project where the root is read-only.
+
+    A root without any write permission counts as read-only for the administrator too, whom
+    the system would let write there.
+
+    Raises:
+        UserError: neither can be written.
+    """
+    own = project_root() / "data"
+    for folder in (root, own):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.stat().st_mode & ANY_WRITE:
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    raise UserError(f"neither {root} nor {own} can be written: name a folder with --data")
 
 
 def kind_of(folder: Path) -> str:

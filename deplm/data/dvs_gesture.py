@@ -25,7 +25,7 @@ from deplm.data.gesture_windows import (
     fill_row,
     window_begins,
 )
-from harness.datasets import DatasetInfo, kind_of
+from harness.datasets import DatasetInfo, kind_of, writable_root
 from harness.errors import UserError
 from harness.events import Events, join_events, read_events_5byte
 
@@ -109,8 +109,8 @@ def load(
     if folder is None:
         from deplm.data.gesture_stand_in import ensure_stand_in
 
-        folder = ensure_stand_in(INFO.stand_in_folder(root), tiny=tiny)
-    return load_folder(folder, Path(cache) if cache else root / "cache", settings)
+        folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
+    return load_folder(folder, Path(cache) if cache else writable_root(root) / "cache", settings)
 
 
 def load_folder(folder: Path, cache: Path, settings: WindowSettings) -> DvsGesture:

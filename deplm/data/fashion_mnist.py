@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from deplm.encode import Clouds
-from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
 from harness.protocol import DataRecord
@@ -115,13 +115,13 @@ def load(root: Path, folder: str = INFO.folder, *, tiny: bool = False) -> Fashio
         UserError: the set cannot be had, or a file of it is unfit.
     """
     if tiny:
-        where = INFO.stand_in_folder(root)
+        where = INFO.stand_in_folder(writable_root(root))
         write_stand_in(where)
     elif folder != INFO.folder:
         where = root / folder
     else:
         where = find_or_fetch(root)
-    official = where in (root / INFO.folder, PACKAGE_FOLDER)
+    official = not tiny and folder == INFO.folder
     checksums = CHECKSUMS if official and kind_of(where) == "real" else {}
     arrays = [read_idx(where / name, checksums.get(name)) for name in FILES]
     digest = hashlib.sha256(b"".join(hashlib.sha256(a).digest() for a in arrays)).hexdigest()
@@ -136,19 +136,21 @@ def load(root: Path, folder: str = INFO.folder, *, tiny: bool = False) -> Fashio
     return FashionMnist(train, test, record)
 
 
+def _missing(folder: Path) -> list[str]:
+    return [name for name in FILES if not (folder / name).exists()]
+
+
 def find_or_fetch(root: Path) -> Path:
     """The folder that holds the four files, fetched into the data folder if need be.
 
     Raises:
         UserError: nothing worked; the message lists what was tried, in order.
     """
-    target = root / INFO.folder
-    present = [name for name in FILES if (target / name).exists()]
-    if len(present) == len(FILES):
-        return target
-    if all((PACKAGE_FOLDER / name).exists() for name in FILES):
-        return PACKAGE_FOLDER
-    missing = f"{len(FILES) - len(present)} of 4 files missing in {target}"
+    target = writable_root(root) / INFO.folder
+    for folder in (root / INFO.folder, target, PACKAGE_FOLDER):
+        if not _missing(folder):
+            return folder
+    missing = f"{len(_missing(target))} of 4 files missing in {target}"
     tried = [f"the data folder ({missing})", f"Debian's installed package ({PACKAGE_FOLDER})"]
     print(f"Fashion-MNIST is not in {target}: fetching it (31 MB)", flush=True)
     ways: tuple[tuple[str, Callable[[Path], Path]], ...] = (

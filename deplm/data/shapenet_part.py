@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from deplm.data.cache import cached_arrays, key_of, manifest_sha256
 from deplm.data.part_table import CATEGORIES
-from harness.datasets import DatasetInfo, kind_of
+from harness.datasets import DatasetInfo, kind_of, writable_root
 from harness.errors import UserError
 
 INFO = DatasetInfo(
@@ -128,8 +128,10 @@ def load(
     if folder is None:
         from deplm.data.part_stand_in import ensure_stand_in
 
-        folder = ensure_stand_in(INFO.stand_in_folder(root), tiny=tiny)
-    return load_folder(folder, Path(cache) if cache else root / "cache", allow_missing)
+        folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
+    return load_folder(
+        folder, Path(cache) if cache else writable_root(root) / "cache", allow_missing
+    )
 
 
 def load_folder(folder: Path, cache: Path, allow_missing: bool = False) -> PartShapes:

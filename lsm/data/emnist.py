@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.idx import write_idx
 from harness.vision import torchvision_datasets
@@ -26,7 +26,6 @@ from lsm.data.storage import (
     made_whole,
     pack_split,
     unpack_split,
-    writable_root,
 )
 from lsm.data.strokes import ALPHABET, MANY_WRITERS, SIDE, draw, write_letter
 from lsm.spikes import SpikeTrains

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.io import loadmat, savemat
 from scipy.io.matlab import MatReadError
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from lsm.data.motor_cortex import BINS, CHANNELS, MotorCortex
 from lsm.data.storage import (
@@ -34,7 +34,6 @@ from lsm.data.storage import (
     made_whole,
     pack_split,
     unpack_split,
-    writable_root,
 )
 from lsm.data.strokes import ALPHABET, ONE_WRITER, PenPath, write_letter
 from lsm.spikes import SpikeTrains

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.events import Events, read_events_5byte, write_events_5byte
 from harness.idx import read_idx
@@ -27,7 +27,6 @@ from lsm.data.storage import (
     made_whole,
     pack_split,
     unpack_split,
-    writable_root,
 )
 from lsm.spikes import SpikeTrains
 

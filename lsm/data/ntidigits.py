@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind
+from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.parallel import map_in_order
 from lsm.data.cochlea import AudioSpikes, hear
@@ -28,7 +28,6 @@ from lsm.data.storage import (
     made_whole,
     pack_split,
     unpack_split,
-    writable_root,
 )
 from lsm.spikes import SpikeTrains
 

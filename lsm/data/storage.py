@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from harness.errors import UserError
 from harness.protocol import DataRecord
 from lsm.spikes import SpikeTrains
-
-ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -51,27 +47,6 @@ class SpikeSet:
     def record(self) -> DataRecord:
         """What a results file says of its data."""
         return DataRecord(self.name, self.kind, len(self.train), len(self.test), self.sha256)
-
-
-def writable_root(root: Path) -> Path:
-    """The data root, or `data/` of the working directory where the root is read-only.
-
-    A root without any write permission counts as read-only for the administrator too, whom
-    the system would let write there.
-
-    Raises:
-        UserError: neither can be written.
-    """
-    for folder in (root, Path("data")):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not folder.stat().st_mode & ANY_WRITE:
-                continue
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    raise UserError(f"neither {root} nor {Path('data').resolve()} can be written: name a folder")
 
 
 @contextmanager
