@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -37,7 +37,8 @@ SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
 PIXELS = 16  # of a side of an image
 DIGITS = tuple(map(str, range(1, 10)))  # the paper trains on 1 to 7 and tests on 8 and 9
 SPECS = (AUDIO_VISUAL_AUDIO, AUDIO_VISUAL_IMAGE)
-TRAINED = (NTIDIGITS_SRNN_ANN, NMNIST_SRNN_ANN)
+# Over 129 steps, the supervised network's const 1 lets gradients grow to infinity.
+TRAINED = (replace(NTIDIGITS_SRNN_ANN, const=0.1), NMNIST_SRNN_ANN)
 TASK = Task(("audio", "image"), SOURCE)
 
 

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from harness.errors import UserError
 from lsm.contrastive import ACTIVATIONS, Batches, Contrastive, Loss, Pairs, adam, contrastive_loss
 from lsm.spikes import SpikeTrains
 from lsm.trained import Trained, TrainedSpec
 from lsm.zero_shot import Embed, Trainer
 
 AT_ONCE = 512  # items embedded together
+LARGEST_GRADIENT = 1.0  # norm of a model's gradient
 
 Sides = tuple[SpikeTrains, SpikeTrains]
 
@@ -87,11 +89,21 @@ def srnn_trainer(
                 for batch in mine:
                     optimizer.zero_grad()
                     of_batch(model, batch).sum().backward()
+                    _limit_gradients(model)
                     optimizer.step()
             measure(lambda side, rows: _embedded(models, trains[side], side, rows, device))
             print(f"epoch {epoch} of {recipe.epochs}", flush=True)
 
     return train
+
+
+def _limit_gradients(model: Encoders) -> None:
+    # Through a hundred steps they may grow without bound.
+    norm = nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
+    if not torch.isfinite(norm):
+        raise UserError(
+            "SRNN: the gradient is no finite number; start from smaller weights (const)"
+        )
 
 
 @torch.no_grad()
