@@ -37,8 +37,8 @@ SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
 PIXELS = 16  # of a side of an image
 DIGITS = tuple(map(str, range(1, 10)))  # the paper trains on 1 to 7 and tests on 8 and 9
 SPECS = (AUDIO_VISUAL_AUDIO, AUDIO_VISUAL_IMAGE)
-# Over 129 steps, the supervised network's const 1 lets gradients grow to infinity.
-TRAINED = (replace(NTIDIGITS_SRNN_ANN, const=0.1), NMNIST_SRNN_ANN)
+# Over 129 steps, the supervised N-TIDIGITS network's const 1 lets gradients grow to infinity.
+TRAINED = (replace(NTIDIGITS_SRNN_ANN, const=0.03, threshold=0.3), NMNIST_SRNN_ANN)
 TASK = Task(("audio", "image"), SOURCE)
 
 
@@ -130,6 +130,11 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     return draw_zero_shot(run, rows, shown, picture, TABLE.name, 100 / len(split))
 
 
+def _trained_clip(config: AudioVisualConfig) -> Model:
+    # The published loss hardly moves these encoders in the epochs that a CPU can afford.
+    return clip(config, 64, targets="labels", normalise=True, temperature=0.1)
+
+
 TABLE = Table(
     name="audio_visual",
     title="Audio-visual zero-shot transfer",
@@ -156,7 +161,7 @@ TABLE = Table(
         TASK.row("closed-form alignment", aligned(CHIP, SPECS), paper_split),
         *_prototype_rows(),
         TASK.row(
-            "SRNN-CLIP, trained", srnn(TRAINED, lambda c: clip(c, 64)),
+            "SRNN-CLIP, trained", srnn(TRAINED, _trained_clip),
             paper_split, paper=(82.28, 74.0), default=False,
         ),
         TASK.distribution(
