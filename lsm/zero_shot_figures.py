@@ -19,7 +19,7 @@ from lsm.two_sides import FIT, HELD, TEST, Pool, Split, TwoSided, make_pairs, ma
 from lsm.zero_shot import Similarity
 from lsm.zero_shot_models import Model, Specs, encoded, standardised
 
-IN_PLANE = 40  # items a class and side in the plane
+IN_PLANE = 400  # items a side in the plane, at most 40 of a class
 IN_MATRIX = 180  # items a side in the similarity matrix
 QUERIES = 4  # retrieved examples of seen classes, and of unseen ones
 
@@ -104,7 +104,8 @@ def _part_unseen(axis: Axes, at: list[int]) -> None:
 
 def planes(path: Path, shown: Shown) -> Path:
     """t-SNE of both sides' features apart, and of their embeddings together."""
-    pool = shown.pool([*shown.split.seen, *shown.split], IN_PLANE)
+    count = min(40, IN_PLANE // len(shown.data.classes))
+    pool = shown.pool([*shown.split.seen, *shown.split], count)
     before = [x[rows] for x, rows in zip(shown.features, pool.rows, strict=True)]
     after = [x[rows].numpy() for x, rows in zip(shown.embedded, pool.rows, strict=True)]
     joined = np.concatenate(
