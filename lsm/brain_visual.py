@@ -57,7 +57,7 @@ class BrainVisualConfig(ZeroShotConfig):
         3e-3, "of Adam (?; chosen on held-out letters, as all that is marked so)", low=1e-9
     )
     epochs: int = constant(80, "of the projections (?)", low=1, smoke=3)
-    prototype_epochs: int = constant(20, "of the prototype rows", low=1, smoke=2)
+    prototype_epochs: int = constant(15, "of the prototype rows", low=1, smoke=2)
     trained_learning_rate: float = constant(
         5e-4, "of Adam in the SRNN rows (?; at 3e-3 their training loss does not fall)", low=1e-9
     )
@@ -74,7 +74,7 @@ class BrainVisualConfig(ZeroShotConfig):
     )
     choices: int = constant(20, "random choices of four unseen letters", low=1, high=1000, smoke=4)
     choice_batch: int = constant(128, "pairs a step in the rows over random choices", low=2)
-    choice_epochs: int = constant(15, "epochs of the rows over random choices", low=1, smoke=2)
+    choice_epochs: int = constant(12, "epochs of the rows over random choices", low=1, smoke=2)
     plus_windows: int = constant(
         8, "time windows of the neural reservoir that LSM-CLIP+ reads", low=1, high=201
     )
