@@ -27,8 +27,9 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
 
     W = (X^T X + n p s I)^-1 X^T Y on centred X and Y, with p the penalty and s the mean variance
     of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
-    rows, and the statistics of several processes add up. The products within a block of rows,
-    taken about its mean, may be in float32, in half the time, where the penalty is not small.
+    rows, and the statistics of several processes add up. The products of a block of rows, taken
+    about the mean of the rows added with it, may be in float32, in half the time, where the
+    penalty is not small.
 
     Args:
         classes: number of classes; labels are 0 to classes - 1.
@@ -54,9 +55,7 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
     def partial_fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
         """Add rows: features (n, D), labels (n,)."""
         _check_rows(features, labels, self.classes)
-        for start in range(0, len(labels), BLOCK):
-            block = slice(start, start + BLOCK)
-            self._add(_block_sums(features[block], labels[block], self.classes, self.products))
+        self._add(_sums(features, labels, self.classes, self.products))
         return self
 
     def merge(self, other: "RidgeReadout") -> Self:
@@ -316,16 +315,25 @@ def _standardised(part: Rows, mean: np.ndarray, scale: np.ndarray) -> tuple:
     return torch.from_numpy(x), torch.from_numpy(np.asarray(part[1], np.int64))
 
 
-def _block_sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:
-    """Rows, sums of x and y, X^T X and X^T Y of a block: float64, but for the products."""
-    count, mean = len(labels), features.mean(0, np.float64).astype(products)
-    x = features.astype(products) - mean
-    y = np.eye(classes, dtype=products)[labels]
-    rest, mean, y_sum = x.sum(0, np.float64), mean.astype(np.float64), y.sum(0, np.float64)
-    gram = (x.T @ x).astype(np.float64)
-    cross = np.outer(mean, rest)  # of the mean, and of what its rounding left
-    gram += cross + cross.T + count * np.outer(mean, mean)
-    return count, rest + count * mean, y_sum, gram, x.T @ y + np.outer(mean, y_sum)
+def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:
+    """Rows, sums of x and y, X^T X and X^T Y: float64, but for the products of a block."""
+    count, width = features.shape
+    mean = features.mean(0, np.float64).astype(products)
+    y_sum = np.bincount(labels, minlength=classes).astype(np.float64)
+    rest, gram, cross = np.zeros(width), np.zeros((width, width)), np.zeros((width, classes))
+    for start in range(0, count, BLOCK):
+        x = features[start : start + BLOCK].astype(products) - mean
+        rest += x.sum(0, np.float64)
+        gram += x.T @ x
+        cross += x.T @ np.eye(classes, dtype=products)[labels[start : start + BLOCK]]
+    mean = mean.astype(np.float64)
+    # sum x x^T = gram + mean rest^T + rest mean^T + count mean mean^T, in place: it is large.
+    half = rest + count / 2 * mean
+    for first in range(0, width, BLOCK):
+        rows = slice(first, first + BLOCK)
+        gram[rows] += np.outer(mean[rows], half)
+        gram[rows] += np.outer(half[rows], mean)
+    return count, rest + count * mean, y_sum, gram, cross + np.outer(mean, y_sum)
 
 
 def _check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:

@@ -216,7 +216,7 @@ def distribution(path: Path, rows: Sequence[dict], chance: float, title: str) ->
         axis.axvline(chance, color="black", linestyle="--", label=f"chance, {chance:.0f} %")
         axis.set_title(f"{row['row']}: {found.shape[1]} splits, {len(found)} chip(s)", fontsize=10)
         axis.set_ylabel("splits")
-        axis.legend(frameon=False, fontsize=8, loc="upper left")
+        axis.legend(frameon=False, fontsize=8, loc="best")
     axes[-1].set(xlabel="unseen top-1 (%)", xlim=(0, 100))
     figure.suptitle(title)
     return save(figure, path)
