@@ -15,6 +15,9 @@ from harness.errors import UserError, exits_cleanly
 from harness.records import read_results, write_atomically
 
 HEAD = ("row", "metric", "paper", "here", "chips", "data", "protocol", "weights", "seconds")
+README_HEAD = (
+    "row", "metric", "paper", "here", "here, best on test", "chips", "data", "weights", "seconds",
+)  # fmt: skip
 BENCH_HEAD = ("case", "peer", "threads", "ours, ms", "peer, ms", "times faster", "agrees")
 
 
@@ -30,7 +33,7 @@ def cells(record: dict[str, Any]) -> tuple[str, ...]:
         record["row"],
         record["metric"],
         paper,
-        f"{record['mean']:.2f}{spread} {record['unit']}",
+        f"{record['mean']:.2f}{spread} {record['unit']}".rstrip(),
         str(len(record["values"])),
         record["data"]["kind"],
         record["protocol"],
@@ -50,25 +53,41 @@ def text_table(records: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], *dict.fromkeys(notes)])
 
 
-def headlines(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of every row its first figure, and those that stand beside one of the paper's."""
-    chosen = []
+def headlines(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Cells under `README_HEAD`: of every row its first figure, and those the paper has too.
+
+    Both protocols of a figure share a line.
+    """
+    lines = []
     for _, row in groupby(records, key=lambda record: record["row"]):
-        first, *others = row
-        chosen += [first, *(record for record in others if record["paper"] is not None)]
-    return chosen
+        row = list(row)
+        test = {r["metric"]: cells(r)[3] for r in row if r["protocol"] == "paper"}
+        chosen = [r for r in row if r["protocol"] == "validation"]
+        shown = [r for n, r in enumerate(chosen) if n == 0 or r["paper"] is not None]
+        for name, metric, paper, here, chips, data, _, weights, seconds in map(cells, shown):
+            best = test.get(metric, "")
+            lines.append((name, metric, paper, here, best, chips, data, weights, seconds))
+    return lines
 
 
 def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> str:
-    """A Markdown table for each of `results`, under its command; headlines, or in full."""
+    """A Markdown table for each of `results`, under its command; in full, or folded headlines."""
     parts = []
     for result in results:
-        records = result["rows"] if full else headlines(result["rows"])
+        records = result["rows"]
         example = f'`bash {result["command"]} --rows "{records[0]["row"]}"`'
-        parts.append(f"**{result['title']}**: `bash {result['command']}`, one row: {example}\n")
-        parts.append(_markdown(HEAD, [cells(record) for record in records]))
+        kinds = " and ".join(dict.fromkeys(r["data"]["kind"] for r in records))
+        title = f"<b>{result['title']}</b>, {kinds} data"
         notes = dict.fromkeys(f"- {r['row']}: {r['note']}" for r in records if r["note"])
-        parts += [*(["", *notes] if notes else []), ""]
+        table = (
+            _markdown(HEAD, [cells(record) for record in records])
+            if full
+            else _markdown(README_HEAD, headlines(records))
+        )
+        opened = "<details open>" if kinds == "real" else "<details>"
+        parts += [opened, f"<summary>{title}: <code>bash {result['command']}</code></summary>", ""]
+        parts += [table, "", f"One row: {example}", *(["", *notes] if notes else [])]
+        parts += ["", "</details>", ""]
     return "\n".join(parts).rstrip()
 
 

@@ -215,7 +215,7 @@ def test_readme_is_filled_between_its_marks(tmp_path, capsys):
     page.write_text("a <!-- results -->old<!-- /results --> b <!-- bench --><!-- /bench --> c")
     assert report.main([str(tmp_path), "--write", str(page)]) == 0
     text = page.read_text()
-    assert "| 77.20 | 52.00 ± 1.58 % | 5 | real |" in text
+    assert "| 77.20 | 52.00 ± 1.58 % | 60.00 ± 0.00 % | 5 | real |" in text
     assert "old" not in text and text.startswith("a ") and text.endswith(" c")
     page.write_text("no marks")
     assert report.main([str(tmp_path), "--write", str(page)]) == 2
