@@ -130,6 +130,13 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
+def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Constants as results keep them: of a path its last part, the rest is one machine's."""
+    constants = dataclasses.asdict(config)
+    paths = {k: Path(v).name for k, v in constants.items() if isinstance(v, str) and os.sep in v}
+    return constants | paths
+
+
 def result_rows(
     table: Table, row: Row, measurements: list[Measurement], run: Run
 ) -> list[dict[str, Any]]:
@@ -144,7 +151,7 @@ def result_rows(
         "created": now(),
         "commit": commit(),
         "machine": machine(run.device),
-        "config": dataclasses.asdict(run.config),
+        "config": recorded(run.config),
         "data": run.data.record._asdict(),
     }
     details = _summed([m.details for m in measurements])
@@ -174,7 +181,7 @@ def merge_results(path: Path, run: Run, table: Table, records: list[dict]) -> di
         "commit": commit(),
         "machine": machine(run.device),
         "data": run.data.record._asdict(),
-        "config": dataclasses.asdict(run.config),
+        "config": recorded(run.config),
         "rows": sorted(rows, key=lambda record: order.index(record["row"])),
     }
     write_atomically(path, json.dumps(results, indent=1) + "\n")

@@ -12,6 +12,7 @@ from harness.cli import chosen_rows, main
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import DataRecord, Measurement, Metric, Row, Table, split
+from harness.records import recorded
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,15 @@ def test_every_row_can_be_asked_for_by_its_name():
     for row in rows:
         assert chosen_rows(table, row.name) == [row]
     assert chosen_rows(table, ", ".join(row.name for row in rows)) == list(rows)
+
+
+def test_results_keep_no_path_of_the_machine(tmp_path):
+    @dataclass(frozen=True)
+    class Config:
+        chip_map: str = str(tmp_path / "my_array.csv")
+        unseen: str = "8,9"
+
+    assert recorded(Config()) == {"chip_map": "my_array.csv", "unseen": "8,9"}
 
 
 def test_markdown_report(tmp_path, capsys):
