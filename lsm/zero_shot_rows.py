@@ -37,7 +37,6 @@ class Task:
         restarts: int = 1,
         brief: bool = False,
         default: bool = True,
-        chips: int | None = None,
     ) -> Row:
         """A model on one split, in both protocols.
 
@@ -49,7 +48,6 @@ class Task:
             restarts: models from other first weights; see `Study` for what is made of them.
             brief: top-1 of the first side's queries only.
             default: see `Row`.
-            chips: see `Row`.
         """
 
         def measure(run: Run, seed: int) -> Measurement:
@@ -66,7 +64,7 @@ class Task:
                 notes.append(f"{restarts} first weights: their mean; for paper, the best of them")
             return _measurement(prepared, chosen, values, started, notes)
 
-        return Row(name, measure, self._metrics(paper, brief), default, chips)
+        return Row(name, measure, self._metrics(paper, brief), default)
 
     def distribution(
         self,
@@ -75,8 +73,6 @@ class Task:
         splits: Callable[[Run], Sequence[Split]],
         *,
         permuted: bool = False,
-        default: bool = True,
-        chips: int | None = None,
     ) -> Row:
         """Unseen top-1 over many splits; `details` holds every one of them.
 
@@ -85,8 +81,6 @@ class Task:
             prepare: the model.
             splits: of the classes.
             permuted: the control, see `study`.
-            default: see `Row`.
-            chips: see `Row`.
         """
 
         def measure(run: Run, seed: int) -> Measurement:
@@ -115,7 +109,7 @@ class Task:
 
         metrics = [Metric(f"unseen top-1, {key}") for key in SUMMARIES]
         metrics += [Metric("seen top-1, mean"), Metric("unseen top-1, mean", protocol="paper")]
-        return Row(name, measure, tuple(metrics), default, chips)
+        return Row(name, measure, tuple(metrics))
 
     def _named(self, figures: np.ndarray) -> dict[str, float]:
         # (2, F) -> by name
