@@ -18,7 +18,7 @@ from deplm.event_measure import ClosedForm, measure_closed_form
 from deplm.figures_dvs_table import draw_figures
 from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
 from deplm.train import FrozenClassifier, Recipe, Task, TrainedClassifier, guesses, train
-from harness.chips import make_chip
+from harness.chips import ChipConfig, make_chip
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
@@ -32,17 +32,9 @@ PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
 
 
 @dataclass(frozen=True)
-class DvsConfig:
+class DvsConfig(ChipConfig):
     """Constants of the DVS128 Gesture table; edit them here or with --set name=value."""
 
-    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
-    programming_voltage_v: float | None = constant(
-        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
-    )
-    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
-    read_noise: float = constant(
-        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
-    )
     input_bits: int = constant(
         6, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
     )

@@ -18,7 +18,7 @@ from deplm.figures_image import draw_figures
 from deplm.network import FASHION_MNIST
 from deplm.pixel_grid import PixelGridEncoder, PixelGridNetwork, Window
 from deplm.train import FrozenClassifier, History, Recipe, TrainedClassifier, train
-from harness.chips import make_chip
+from harness.chips import ChipConfig, make_chip
 from harness.cli import main
 from harness.config import constant
 from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
@@ -43,17 +43,9 @@ ITERATIONS = 20  # of L-BFGS on the paper's features: on validation rows as good
 
 
 @dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(ChipConfig):
     """Constants of the Fashion-MNIST table; edit them here or with --set name=value."""
 
-    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
-    programming_voltage_v: float | None = constant(
-        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
-    )
-    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
-    read_noise: float = constant(
-        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
-    )
     input_bits: int = constant(
         6, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
     )

@@ -20,7 +20,7 @@ from deplm.part_readout import choices
 from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork
 from deplm.segment_train import SEGMENTATION, PartSegmenter
 from deplm.train import Recipe, train
-from harness.chips import make_chip
+from harness.chips import ChipConfig, make_chip
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
@@ -33,17 +33,9 @@ PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
 
 
 @dataclass(frozen=True)
-class SegConfig:
+class SegConfig(ChipConfig):
     """Constants of the ShapeNet-part table; edit them here or with --set name=value."""
 
-    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
-    programming_voltage_v: float | None = constant(
-        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
-    )
-    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
-    read_noise: float = constant(
-        0.02, "relative, per product, in the row with chip effects (DEPLM, code)", low=0, high=1
-    )
     input_bits: int = constant(
         5, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
     )

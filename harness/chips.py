@@ -1,19 +1,26 @@
 """The chips of a table, from its constants."""
 
-from typing import Protocol
+from dataclasses import dataclass
 
+from harness.config import constant
 from rram import Chip, Device
 
 
-class ChipConstants(Protocol):
-    """Constants of a table that say what its chips are made of."""
+@dataclass(frozen=True)
+class ChipConfig:
+    """Constants that every table has: what its chips are made of and how they are read."""
 
-    sparsity: float
-    programming_voltage_v: float | None
-    conductance_map: str | None
+    sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
+    programming_voltage_v: float | None = constant(
+        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
+    )
+    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    read_noise: float = constant(
+        0.02, "relative, fresh in every product, in the rows with it (DEPLM, code)", low=0, high=1
+    )
 
 
-def make_chip(constants: ChipConstants, device: Device, seed: int) -> Chip:
+def make_chip(constants: ChipConfig, device: Device, seed: int) -> Chip:
     """Chip number `seed`: a measured map, a programming voltage in V, or else the sparsity."""
     if constants.conductance_map is not None:
         return Chip.from_map(constants.conductance_map, seed)

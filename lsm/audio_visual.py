@@ -13,10 +13,10 @@ import numpy as np
 from harness.cli import main
 from harness.config import constant
 from harness.protocol import Row, Run, Table
+from lsm.chips import CHIP, SOFTWARE
 from lsm.data import nmnist, ntidigits
 from lsm.encode import Reads
 from lsm.reservoir import AUDIO_VISUAL_AUDIO, AUDIO_VISUAL_IMAGE
-from lsm.supervised import CHIP, SOFTWARE
 from lsm.trained import NMNIST_SRNN_ANN, NTIDIGITS_SRNN_ANN
 from lsm.two_sides import Split, TwoSided, match, split_by_name
 from lsm.zero_shot import centred_cosine, principal_axis

@@ -13,10 +13,10 @@ from harness.cli import main
 from harness.config import constant
 from harness.protocol import Row, Run, Table
 from lsm.brain_visual_figures import draw_data
+from lsm.chips import CHIP
 from lsm.data import emnist, handwriting
 from lsm.data.strokes import SIDE
 from lsm.reservoir import BRAIN_VISUAL_LETTER, BRAIN_VISUAL_NEURAL
-from lsm.supervised import CHIP
 from lsm.trained import TrainedSpec
 from lsm.two_sides import Split, TwoSided, match, split_by_name
 from lsm.windowed_clip import shown_plus, windowed_clip

@@ -15,12 +15,13 @@ from harness.figures import draw_confusion
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from harness.readout import DraggedRidge
 from lsm import figures
+from lsm.chips import CHIP
 from lsm.data import nmnist, sensor_check
 from lsm.data.storage import SpikeSet
 from lsm.encode import Reads, encode
 from lsm.nmnist import NmnistConfig
 from lsm.spikes import SpikeTrains
-from lsm.supervised import CHIP, PENALTIES, closed_form, counts, reservoir_of
+from lsm.supervised import PENALTIES, closed_form, counts, reservoir_of
 from lsm.supervised_rows import PLAIN, closed_row, plus_reads, plus_row
 
 TUNED = "the camera's path, contrast and thresholds were fitted to these very recordings"

@@ -7,20 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from harness.chips import make_chip
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import SPLIT_SEED, Measurement, Run, split
 from harness.readout import DraggedRidge, LogisticReadout, Readout, RidgeReadout, Rows
+from lsm.chips import CHIP, LsmConfig, make_reservoir
 from lsm.data.storage import SpikeSet
 from lsm.encode import Reads, encode
 from lsm.gradient_readout import Recipe, train_readout
-from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
+from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains
-from rram import LSM_40NM
-from rram.crossbar import Reading
 
-SOFTWARE, CHIP = "software (Gaussian)", "chip (RRAM)"
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 PROBE_PENALTIES = (1e-3, 1e-4, 1e-5)
 DRAG_STEPS = 16
@@ -30,28 +27,14 @@ SIZES = (25, 50, 100, 200, 400, 800)
 
 
 @dataclass(frozen=True)
-class SupervisedConfig:
+class SupervisedConfig(LsmConfig):
     """Constants that both tables have; edit them here or with --set name=value."""
 
-    sparsity: float = constant(
-        0.0, "fraction of cells left unbroken (LSM: dense weights)", low=0, high=1
-    )
-    programming_voltage_v: float | None = constant(
-        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
-    )
-    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
-    read_noise: float = constant(
-        0.02, "relative, fresh in every product, in the rows on the chip (DEPLM, code)",
-        low=0, high=1,
-    )  # fmt: skip
     neurons: int = constant(200, "of the reservoir (LSM, code)", low=1, high=65536)
     validation_fraction: float = constant(
         1 / 6, "part of the training set (of its speakers, where known) on which choices are made",
         low=0.001, high=0.9,
     )  # fmt: skip
-    data_kind: str | None = constant(
-        None, "insist on real, simulated-sensor or synthetic data; none: the best at hand"
-    )
     large_gain: float = constant(
         0.5, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
     )
@@ -132,14 +115,8 @@ def spec_of(run: Run, neurons: int | None = None, gain: float = 1.0) -> Reservoi
 
 
 def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec | None = None) -> Reservoir:
-    """Reservoir number `seed`: Gaussian, or on the chip with read noise."""
-    spec, c = spec or spec_of(run), run.config
-    if kind == SOFTWARE:
-        return gaussian(spec, seed)
-    # The paper's const is for its own cells, all broken: other chips are scaled to their spread.
-    other = bool(c.sparsity) or (c.programming_voltage_v or c.conductance_map) is not None
-    chip = make_chip(c, LSM_40NM, seed)
-    return from_chip(spec, chip, Reading(read_noise=c.read_noise), match_std=other)
+    """Reservoir number `seed` of the run, by default of the paper's size."""
+    return make_reservoir(run.config, seed, kind, spec or spec_of(run))
 
 
 def features(

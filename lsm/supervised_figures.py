@@ -8,8 +8,9 @@ from sklearn.manifold import TSNE
 from harness.figures import draw_confusion
 from harness.protocol import Run
 from lsm import figures
+from lsm.chips import CHIP, SOFTWARE
 from lsm.encode import Reads, encode
-from lsm.supervised import CHIP, SOFTWARE, parts, reservoir_of
+from lsm.supervised import parts, reservoir_of
 
 SHOWN = 1500  # samples in the histogram and in the plane
 

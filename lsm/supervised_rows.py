@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from harness.protocol import Measurement, Metric, Row, Run
+from lsm.chips import CHIP, SOFTWARE
 from lsm.data.storage import SpikeSet
 from lsm.encode import Reads
 from lsm.gradient_readout import History
 from lsm.supervised import (
-    CHIP,
-    SOFTWARE,
     SupervisedConfig,
     closed_form,
     counts,

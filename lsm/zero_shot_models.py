@@ -7,44 +7,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.chips import make_chip
 from harness.config import constant
 from harness.protocol import Run
 from lsm.alignment import ridge_alignment
+from lsm.chips import LsmConfig, make_reservoir
 from lsm.contrastive import Contrastive, Features, Loss, Pairs, train_projections
 from lsm.encode import Reads, encode
 from lsm.prototypes import prototype_loss
-from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
+from lsm.reservoir import ReservoirSpec
 from lsm.srnn_clip import srnn_trainer
-from lsm.supervised import SOFTWARE
 from lsm.trained import TrainedSpec
 from lsm.two_sides import TEST, TwoSided
 from lsm.zero_shot import Embed, Similarity, Trainer, centred_cosine, cosine, nearness
-from rram import LSM_40NM
-from rram.crossbar import Reading
 
 PENALTIES = tuple(10.0**e for e in range(-3, 5))
 PROTOTYPE_WIDTHS = (64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig:
+class ZeroShotConfig(LsmConfig):
     """Constants that both tables have; edit them here or with --set name=value."""
 
-    sparsity: float = constant(
-        0.0, "fraction of cells left unbroken (LSM: dense weights)", low=0, high=1
-    )
-    programming_voltage_v: float | None = constant(
-        None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
-    )
-    conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
-    read_noise: float = constant(
-        0.02, "relative, fresh in every product, in the rows on the chip (DEPLM, code)",
-        low=0, high=1,
-    )  # fmt: skip
-    data_kind: str | None = constant(
-        None, "insist on real, simulated-sensor or synthetic data; none: the best at hand"
-    )
     validation_fraction: float = constant(
         1 / 6, "part of the training items (of their makers, where known) to choose on",
         low=0.001, high=0.9,
@@ -104,7 +87,7 @@ def encoded(
 
     def make(n: int) -> tuple[np.ndarray, float]:
         started, side = time.perf_counter(), run.data.sides[n]
-        reservoir = reservoir_of(run, seed, kind, specs[n], side.name)
+        reservoir = make_reservoir(run.config, seed, kind, specs[n], f"{side.name} ")
         x = encode(side.trains, reservoir, reads[n], seed=2 * seed + n, device=run.device)
         return x, time.perf_counter() - started
 
@@ -114,17 +97,6 @@ def encoded(
     ]
     features, seconds = zip(*both, strict=True)
     return Encoded(features, sum(seconds), sum(spec.weights for spec in specs))
-
-
-def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec, side: str) -> Reservoir:
-    """Reservoir of one side: Gaussian, or blocks of its own on chip `seed`, with read noise."""
-    if kind == SOFTWARE:
-        return gaussian(spec, seed)
-    c = run.config
-    # The paper's const is for its own cells, all broken: other chips are scaled to their spread.
-    other = bool(c.sparsity) or (c.programming_voltage_v or c.conductance_map) is not None
-    chip, reading = make_chip(c, LSM_40NM, seed), Reading(read_noise=c.read_noise)
-    return from_chip(spec, chip, reading, match_std=other, prefix=f"{side} ")
 
 
 def standardised(features: Features, data: TwoSided) -> Features:
