@@ -19,6 +19,7 @@ from deplm.encode import Clouds, FrozenEncoder, calibration_batches, encode, mak
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
 from deplm.points import ball_query, farthest_point_sample, gather
+from deplm.project import project
 from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
 from harness.parallel import cores, torch_threads
 from rram import Chip
@@ -213,7 +214,7 @@ def profile(case: str) -> None:
             zip(encoder.layers, batch.groupings, strict=True), 1
         ):
             matrix = layer.crossbar.weights
-            projected = timed(f"project {level}", lambda i=inputs, w=matrix: i @ w)
+            projected = timed(f"project {level}", lambda i=inputs, w=matrix: project(i, w))
             if grouping is not None:
                 near = grouping.neighbours
                 timed(f"maximum {level}", lambda p=projected, n=near: neighbour_max(p, n))

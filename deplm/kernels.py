@@ -42,29 +42,31 @@ def farthest_points(points, start, chosen):
 def ball_neighbours(points, centres, radius_squared, neighbours):
     """points (B, N, 3), centres (B, S, 3) float32 -> neighbours (B, S, K) int32."""
     batch, count, _ = points.shape
-    wanted = neighbours.shape[2]
-    inside = np.zeros(-(-count // 8) * 8, np.uint8)
+    wanted, lanes = neighbours.shape[2], 128
+    size = -(-count // lanes) * lanes
+    inside, group = np.empty(lanes, np.uint8), np.empty(wanted + 8, np.int32)
     eights = inside.view(np.uint64)
+    x, y, z = np.full((3, size), np.float32(1e15))  # beyond `count`: far away
     for b in range(batch):
-        x, y, z = points[b, :, 0].copy(), points[b, :, 1].copy(), points[b, :, 2].copy()
+        for j in range(count):
+            x[j], y[j], z[j] = points[b, j, 0], points[b, j, 1], points[b, j, 2]
         for s in range(centres.shape[1]):
             cx, cy, cz = centres[b, s, 0], centres[b, s, 1], centres[b, s, 2]
-            for j in range(count):
-                dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
-                inside[j] = dx * dx + dy * dy + dz * dz <= radius_squared
-            found = 0
-            for eight in range(len(eights)):
-                if eights[eight] == 0:
-                    continue
-                for j in range(8 * eight, 8 * eight + 8):
-                    if inside[j] and found < wanted:
-                        neighbours[b, s, found] = j
-                        found += 1
-                if found == wanted:
-                    break
-            first = neighbours[b, s, 0] if found else 0
-            for k in range(found, wanted):
-                neighbours[b, s, k] = first
+            found = first = 0
+            while first < size and found < wanted:
+                for lane in range(lanes):
+                    j = first + lane
+                    dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
+                    inside[lane] = dx * dx + dy * dy + dz * dz <= radius_squared
+                for eight in range(lanes // 8):
+                    if eights[eight] == 0 or found >= wanted:
+                        continue
+                    for lane in range(8 * eight, 8 * eight + 8):
+                        group[found] = first + lane  # kept if inside: a branch is guessed wrong
+                        found += inside[lane]
+                first += lanes
+            for k in range(wanted):
+                neighbours[b, s, k] = group[k] if k < found else group[0]
 
 
 @compiled
@@ -72,47 +74,66 @@ def three_nearest(points, known, neighbours, distances):
     """points (B, N, 3), known (B, S, 3) -> the 3 nearest known: (B, N, 3) int32 and squared."""
     batch, count, _ = points.shape
     total, lanes = known.shape[1], 64
-    rows = -(-total // lanes)
-    squared, inside = np.empty(rows * lanes, np.float32), np.empty(rows * lanes, np.uint8)
-    key, eights = squared.view(np.int32), inside.view(np.uint64)  # see farthest_points
-    least = np.empty(lanes, np.int32)
-    x, y, z = np.full((3, rows * lanes), np.float32(1e15))  # beyond `total`: far away
+    size = -(-total // lanes) * lanes
+    squared, inside = np.empty(size, np.float32), np.empty(size, np.uint8)
+    least, near = np.empty(lanes, np.float32), np.empty(size + 8, np.int32)
+    key, least_key = squared.view(np.int32), least.view(np.int32)  # see farthest_points
+    eights = inside.view(np.uint64)
+    x, y, z = np.full((3, size), np.float32(1e15))  # beyond `total`: far away
     for b in range(batch):
         for s in range(total):
             x[s], y[s], z[s] = known[b, s, 0], known[b, s, 1], known[b, s, 2]
         for n in range(count):
             px, py, pz = points[b, n, 0], points[b, n, 1], points[b, n, 2]
-            for s in range(rows * lanes):
-                dx, dy, dz = x[s] - px, y[s] - py, z[s] - pz
-                squared[s] = dx * dx + dy * dy + dz * dz
-            # The third smallest of the minima of 64 lanes is no smaller than that of all.
-            least[:] = key[:lanes]
-            for row in range(1, rows):
+            least[:] = np.float32(np.inf)
+            for first in range(0, size, lanes):
                 for lane in range(lanes):
-                    least[lane] = min(least[lane], key[row * lanes + lane])
-            k0 = k1 = k2 = np.int32(np.iinfo(np.int32).max)
-            for k in least:
-                if k < k2:
-                    k2 = max(k, k1)
-                    k1, k0 = max(min(k, k1), k0), min(k, k0)
-            for s in range(rows * lanes):
-                inside[s] = key[s] <= k2
-            d0 = d1 = d2 = np.float32(np.inf)
-            i0 = i1 = i2 = 0
+                    s = first + lane
+                    dx, dy, dz = x[s] - px, y[s] - py, z[s] - pz
+                    d = dx * dx + dy * dy + dz * dz
+                    squared[s] = d
+                    least[lane] = d if d < least[lane] else least[lane]
+            limit = _third_least(least, least_key)
+            for s in range(size):
+                inside[s] = key[s] <= limit
+            found = 0
             for eight in range(len(eights)):
-                if eights[eight] == 0:
-                    continue
-                for s in range(8 * eight, 8 * eight + 8):
-                    d = squared[s]
-                    if d < d2:
-                        if d < d0:
-                            d0, d1, d2, i0, i1, i2 = d, d0, d1, s, i0, i1
-                        elif d < d1:
-                            d1, d2, i1, i2 = d, d1, s, i1
-                        else:
-                            d2, i2 = d, s
-            neighbours[b, n, 0], neighbours[b, n, 1], neighbours[b, n, 2] = i0, i1, i2
-            distances[b, n, 0], distances[b, n, 1], distances[b, n, 2] = d0, d1, d2
+                if eights[eight] != 0:
+                    for s in range(8 * eight, 8 * eight + 8):
+                        near[found] = s
+                        found += inside[s]
+            _three_least(squared, near[:found], neighbours[b, n], distances[b, n])
+
+
+@compiled
+def _third_least(least, key):
+    """Third of the least of 16 lanes: no smaller than that of all. `key`: the bits of `least`."""
+    for half in (32, 16):
+        for lane in range(half):
+            least[lane] = min(least[lane], least[lane + half])
+    k0 = k1 = k2 = np.int32(np.iinfo(np.int32).max)
+    for k in key[:16]:
+        k, k0 = max(k, k0), min(k, k0)
+        k, k1 = max(k, k1), min(k, k1)
+        k2 = min(k, k2)
+    return k2
+
+
+@compiled
+def _three_least(squared, candidates, index, distance):
+    """The three least of squared[candidates], by distance, then by index."""
+    d0 = d1 = d2 = np.float32(np.inf)
+    i0 = i1 = i2 = np.int32(0)
+    for i in candidates:
+        d = squared[i]
+        if d < d0:
+            d0, d1, d2, i0, i1, i2 = d, d0, d1, i, i0, i1
+        elif d < d1:
+            d1, d2, i1, i2 = d, d1, i, i1
+        elif d < d2:
+            d2, i2 = d, i
+    index[0], index[1], index[2] = i0, i1, i2
+    distance[0], distance[1], distance[2] = d0, d1, d2
 
 
 @compiled
@@ -135,19 +156,22 @@ def add_interpolated(coarse, nearest, weights, fine):
 def neighbour_max(projected, neighbours, out):
     """projected (B, N, C), neighbours (B, S, K) -> out (B, S, C), the maximum over K."""
     batch, centres, wanted = neighbours.shape
-    channels = projected.shape[2]
     for b in range(batch):
         for s in range(centres):
-            first = neighbours[b, s, 0]
-            best = out[b, s]
-            best[:] = projected[b, first]
-            for k in range(1, wanted):
-                j = neighbours[b, s, k]
-                if j == first:  # from here on there is only padding
-                    break
-                row = projected[b, j]
-                for c in range(channels):
-                    best[c] = row[c] if row[c] > best[c] else best[c]
+            group, best = neighbours[b, s], out[b, s]
+            last = wanted - 1
+            while last > 0 and group[last] == group[0]:  # padding
+                last -= 1
+            best[:] = projected[b, group[0]]
+            for k in range(1, last + 1, 4):  # four rows for each time that `best` is loaded
+                r0, r1 = projected[b, group[k]], projected[b, group[min(k + 1, last)]]
+                r2 = projected[b, group[min(k + 2, last)]]
+                r3 = projected[b, group[min(k + 3, last)]]
+                for c in range(len(best)):
+                    low = r0[c] if r0[c] > r1[c] else r1[c]
+                    high = r2[c] if r2[c] > r3[c] else r3[c]
+                    top = low if low > high else high
+                    best[c] = top if top > best[c] else best[c]
 
 
 @compiled

@@ -16,6 +16,7 @@ from deplm import kernels
 from deplm.network import PointNetwork
 from deplm.points import ball_query, farthest_point_sample, gather
 from deplm.products import product_currents
+from deplm.project import project
 from rram import Chip, Crossbar, Pair
 from rram.crossbar import Reading
 from rram.errors import UserError
@@ -175,7 +176,7 @@ class RandomLayer:
             currents = self._products(inputs, grouping, reads)
             return torch.stack([current.amax(1) for current in currents]), None
         weights = self._weights(reads)
-        projected = inputs @ weights
+        projected = project(inputs, weights)
         if grouping is None:
             return projected.amax(1, keepdim=True), None
         return neighbour_max(projected, grouping.neighbours), grouping.centres @ weights[:3]
@@ -185,7 +186,7 @@ class RandomLayer:
         if self.crossbar.reading.per_product:
             return Moments.added(map(Moments.of, self._products(inputs, grouping, reads)))
         weights = self._weights(reads)
-        projected = inputs @ weights
+        projected = project(inputs, weights)
         if grouping is None:
             return Moments.of(projected)
         offset = grouping.centres @ weights[:3]

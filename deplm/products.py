@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from deplm import kernels
 from deplm.points import gather
+from deplm.project import project
 from rram import Crossbar
 
 _LEVELS = 1 << 16
@@ -75,7 +76,7 @@ def _compiled(
         powers.numpy(),
         scale,
     )
-    current, spread = levels @ crossbar.weights, powers @ crossbar.variance
+    current, spread = project(levels, crossbar.weights), project(powers, crossbar.variance)
     kernels.noisy_currents(
         current.numpy(),
         spread.numpy(),

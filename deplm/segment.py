@@ -21,6 +21,7 @@ from deplm.encode import Clouds, CloudSet, FrozenEncoder, make_batch, starcall
 from deplm.layers import Grouping, Moments, Norm, RandomLayer, Reads
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.points import gather, three_nearest
+from deplm.project import project
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import Reading
@@ -203,7 +204,8 @@ class PropagationLayer(RandomLayer):
             inputs = torch.cat([skip, add_interpolated(coarse, where, fine)], -1)
             return torch.cat(list(self._products(inputs, None, reads)))
         weights = self._weights(reads)
-        return add_interpolated(coarse @ weights[features:], where, skip @ weights[:features])
+        fine = project(skip, weights[:features])
+        return add_interpolated(project(coarse, weights[features:]), where, fine)
 
     def moments(
         self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: Reads

@@ -39,9 +39,10 @@ def test_sampling_by_hand():
 
 
 @pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("number", [101, 300])
 @pytest.mark.parametrize(("radius", "count"), [(0.05, 4), (0.15, 32), (0.5, 8), (2.0, 150)])
-def test_grouping_agrees(radius, count, grid):
-    points = random_clouds(101, grid=grid)
+def test_grouping_agrees(radius, count, number, grid):
+    points = random_clouds(number, grid=grid)
     centres = gather(points, farthest_point_sample(points, 40))
     fast = ball_query(points, centres, radius, count)
     assert torch.equal(fast, ball_query(points, centres, radius, count, plain=True))
@@ -56,8 +57,10 @@ def test_grouping_takes_the_first_in_index_order_and_pads():
 
 
 @pytest.mark.parametrize("grid", [False, True])
-def test_three_nearest_agrees(grid):
-    points, known = random_clouds(90, grid=grid), random_clouds(90, grid=grid)[:, 10:40]
+@pytest.mark.parametrize("known", [3, 30, 64, 150])
+def test_three_nearest_agrees(known, grid):
+    points = random_clouds(190, grid=grid)
+    known = points[:, 10 : 10 + known].contiguous()
     fast, plain = three_nearest(points, known), three_nearest(points, known, plain=True)
     assert torch.equal(fast[0], plain[0])
     assert torch.equal(fast[1], plain[1])
