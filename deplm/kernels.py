@@ -215,22 +215,28 @@ def _mix(z):
 
 
 @compiled
-def _add_normals(counter, quantiles, spread, out):
-    """Add spread[c] * N(0, 1) to out[c]: four normals from each 64 random bits."""
-    for c in range(0, len(out), 4):
-        bits = _mix(counter + np.uint64(c) * np.uint64(0x9E3779B97F4A7C15))
-        for lane in range(c, min(c + 4, len(out))):
-            out[lane] += spread[lane] * quantiles[bits & np.uint64(0xFFFF)]
-            bits >>= np.uint64(16)
+def _add_normals(counter, quantiles, spread, out, words):
+    """Add spread[c] * N(0, 1) to out[c]: four normals from each of the 64-bit `words`."""
+    for n in range(len(words)):
+        words[n] = _mix(counter + np.uint64(4 * n) * np.uint64(0x9E3779B97F4A7C15))
+    whole = len(out) // 4
+    for n in range(whole):
+        for lane in range(4):
+            bits = (words[n] >> np.uint64(16 * lane)) & np.uint64(0xFFFF)
+            out[4 * n + lane] += spread[4 * n + lane] * quantiles[bits]
+    for c in range(4 * whole, len(out)):
+        bits = (words[whole] >> np.uint64(16 * (c - 4 * whole))) & np.uint64(0xFFFF)
+        out[c] += spread[c] * quantiles[bits]
 
 
 @compiled
-def neighbour_vectors(inputs, centres, neighbours, bits, levels, powers, scale):
+def neighbour_vectors(inputs, centres, neighbours, power_of, levels, powers, scale):
     """The vectors that enter the array one by one, quantised for bit-serial products.
 
-    inputs (N, I) coordinates then features; centres (S, 3); neighbours (S, K); bits 0 for
-    analogue inputs -> levels (S K, I); powers (S K, I), the sum of 4^i over the set bits i of a
-    level; scale (S K, 2), minimum and step, so that a vector is minimum + step * levels.
+    inputs (N, I) coordinates then features; centres (S, 3); neighbours (S, K); power_of
+    (2^bits,), the sum of 4^i over the set bits i of a level, or (1,) for analogue inputs ->
+    levels (S K, I); their powers (S K, I); scale (S K, 2), minimum and step, so that a vector is
+    minimum + step * levels.
     """
     for s in range(neighbours.shape[0]):
         for k in range(neighbours.shape[1]):
@@ -239,32 +245,31 @@ def neighbour_vectors(inputs, centres, neighbours, bits, levels, powers, scale):
             vector[:] = inputs[neighbours[s, k]]
             for axis in range(3):
                 vector[axis] -= centres[s, axis]
-            if bits == 0:
+            if len(power_of) == 1:
                 power[:] = vector * vector
                 scale[n, 0], scale[n, 1] = np.float32(0), np.float32(1)
                 continue
             low = high = vector[0]
             for value in vector:
                 low, high = min(low, value), max(high, value)
-            step = (high - low) / np.float32(2**bits - 1)
+            step = (high - low) / np.float32(len(power_of) - 1)
             scale[n, 0], scale[n, 1] = low, step
             for c in range(len(vector)):
                 level = np.int32(np.rint((vector[c] - low) / step)) if step > 0 else np.int32(0)
                 vector[c] = level
-                total = np.int32(0)
-                for bit in range(bits):
-                    total += ((level >> bit) & 1) << (2 * bit)
-                power[c] = total
+                power[c] = power_of[level]
 
 
 @compiled
-def noisy_currents(current, spread, scale, row_sum, noise, quantiles, key):
+def noisy_currents(current, spread, scale, row_sum, noise, quantiles, key, first):
     """Rescale binary products in place and add their read noise.
 
     current, spread (n, C): levels @ weights and powers @ (G+^2 + G-^2). Noise on every cell is
     Gaussian on the column's current, of variance noise^2 step^2 spread, and is drawn there.
-    scale (n, 2) as above, row_sum (C,), quantiles (65536,) of N(0, 1), key uint64: the stream.
+    scale (n, 2) as above, row_sum (C,), quantiles (65536,) of N(0, 1), key uint64: the stream;
+    first: how many products of the stream came before.
     """
+    words = np.empty(-(-len(row_sum) // 4), np.uint64)
     for n in range(len(current)):
         row, deviation = current[n], spread[n]
         low, step = scale[n, 0], scale[n, 1]
@@ -273,5 +278,5 @@ def noisy_currents(current, spread, scale, row_sum, noise, quantiles, key):
         if noise > 0:
             for c in range(len(row)):
                 deviation[c] = noise * step * np.sqrt(deviation[c])
-            product = np.uint64(n + 1) * np.uint64(0xD1342543DE82EF95)
-            _add_normals(_mix(key + product), quantiles, deviation, row)
+            product = np.uint64(first + n + 1) * np.uint64(0xD1342543DE82EF95)
+            _add_normals(_mix(key + product), quantiles, deviation, row, words)

@@ -174,7 +174,8 @@ class RandomLayer:
         """Maxima (B, S, C), and what of the centres is still to be subtracted."""
         if self.crossbar.reading.per_product:
             currents = self._products(inputs, grouping, reads)
-            return torch.stack([current.amax(1) for current in currents]), None
+            maxima = torch.cat([current.amax(1) for current in currents])
+            return maxima.view(len(inputs), -1, maxima.shape[-1]), None
         weights = self._weights(reads)
         projected = project(inputs, weights)
         if grouping is None:
