@@ -120,7 +120,7 @@ def encode(
         else:
             parts = iter([(span, _dense(trains, now, plan, span, seed, device, dtype))])
         for (start, stop), work in parts:
-            out[start:stop] = _features(work, plan)
+            _write_features(work, plan, out[start:stop])
     return out
 
 
@@ -132,11 +132,15 @@ def _noise_scale(reservoir: Reservoir, dtype: type) -> np.floating:
     return dtype(reservoir.read_noise * np.sqrt(reservoir.square_unit))
 
 
-def _features(work: kernels.Work, plan: Plan) -> np.ndarray:
-    lengths = np.bincount(plan.window)[:, None].astype(np.float32)
-    counts = work.counts[:, :, : work.traces.shape[2]]
-    parts = (counts / lengths, work.traces, work.membranes)
-    return np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1, dtype=np.float32)
+def _write_features(work: kernels.Work, plan: Plan, out: np.ndarray) -> None:
+    neurons, at = work.traces.shape[2], 0
+    for k, steps in enumerate(np.bincount(plan.window).astype(np.float32)):
+        np.divide(work.counts[:, k, :neurons], steps, out=out[:, at : at + neurons])
+        at += neurons
+    for reads in (work.traces, work.membranes):
+        for k in range(reads.shape[1]):
+            out[:, at : at + neurons] = reads[:, k]
+            at += neurons
 
 
 def _compiled(
@@ -150,6 +154,8 @@ def _compiled(
 ) -> Iterator[tuple[tuple[int, int], kernels.Work]]:
     spec = reservoir.spec
     table = reservoir.tables[0]
+    rows = np.ascontiguousarray(trains.rows, np.int64)
+    channels = np.ascontiguousarray(trains.channels, np.uint16)
     quantiles = kernels.normal_table().astype(dtype)
     group = kernels.GROUP_ONE_BLOCK if len(table) == 1 else kernels.GROUP_MANY_BLOCKS
 
@@ -157,7 +163,7 @@ def _compiled(
         part = (first, min(first + CHUNK, span[1]))
         work = plan.work(part[1] - part[0], spec.neurons, dtype, padded=len(table) * table.shape[2])
         kernels.run(
-            (trains.rows, trains.channels, trains.steps, trains.inputs),
+            (rows, channels, trains.steps, trains.inputs),
             reservoir.tables,
             (dtype(reservoir.unit), dtype(spec.decay), dtype(spec.threshold)),
             (_noise_scale(reservoir, dtype), _noise_key(seed), quantiles),

@@ -8,7 +8,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 from lsm.vector_code import LANES, ROWS_AT_ONCE, add_rows, append_bits, lif_lanes
 
@@ -26,6 +28,38 @@ class Work(NamedTuple):
     counts: np.ndarray
     traces: np.ndarray
     membranes: np.ndarray
+
+
+class Layout(NamedTuple):
+    """What a step works on, as numbers: numba counts references to every array it passes on.
+
+    Addresses first: `rows` and `channels` of `SpikeTrains`; weights, see `pack`; membranes
+    (group, neurons); what is seen (samples, windows, neurons); lists (2, group, room) of who
+    fired last and who fires now, uint32; counts (group,) of who fires now and lengths (group,)
+    of the rows to add, int64; sums (width,) int32; `BIT_PLACES`. Then sizes: `spikes` is the
+    length of `channels`, `room` the bytes of a list, `block_rows` the rows of a block.
+    """
+
+    rows: int
+    channels: int
+    weights: int
+    membranes: int
+    seen: int
+    lists: int
+    counts: int
+    lengths: int
+    sums: int
+    places: int
+    spikes: int
+    steps: int
+    inputs: int
+    windows: int
+    group: int
+    room: int
+    blocks: int
+    block_rows: int
+    width: int
+    itemsize: int
 
 
 def pack(integers: np.ndarray) -> np.ndarray:
@@ -93,29 +127,102 @@ def _add(vectors, table, stride, active, count, out):
         add_rows(8, table, stride, active, count, out)
 
 
-# Below, indices instead of slices: a slice in an inner loop costs more than a row of weights.
+# Below, addresses or indices instead of slices: a slice costs more than a row of weights.
+
+
+@intrinsic
+def _load(_typing, address):  # noqa: ARG001
+    # The int64 at an address.
+    def codegen(_context, builder, _signature, arguments):
+        return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _store(_typing, address, number):  # noqa: ARG001
+    # Writes an int64.
+    def codegen(context, builder, _signature, arguments):
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        builder.store(arguments[1], place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic(prefer_literal=True)
+def _widen(_typing, lanes, source, target):  # noqa: ARG001
+    # Copies so many (a literal) uint16 as uint32.
+    def codegen(context, builder, signature, arguments):
+        narrow, wide = (
+            ir.VectorType(ir.IntType(bits), signature.args[0].literal_value) for bits in (16, 32)
+        )
+        numbers = builder.load(builder.inttoptr(arguments[1], narrow.as_pointer()), align=2)
+        place = builder.inttoptr(arguments[2], wide.as_pointer())
+        builder.store(builder.zext(numbers, wide), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(lanes, types.int64, types.int64), codegen
 
 
 @njit(cache=True, nogil=True)
-def _gather_inputs(rows, channels, row, active, g, n, zero):
+def _append_inputs(layout, row, listed, n):
     # Appends the input channels of a step to the neurons that fired, padded for `add_rows`.
-    for k in range(rows[row], rows[row + 1]):
-        active[g, n] = channels[k]
-        n += 1
-    for k in range(n, n + ROWS_AT_ONCE):
-        active[g, k] = zero
-    return (n + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
+    first, last = _load(layout.rows + 8 * row), _load(layout.rows + 8 * row + 8)
+    source, target = layout.channels + 2 * first, listed + 4 * n
+    count = last - first
+    if last + 8 <= layout.spikes:  # eight at once may read the channels of the next step
+        for k in range(0, count, 8):
+            _widen(8, source + 2 * k, target + 4 * k)
+    else:
+        for k in range(count):
+            _widen(1, source + 2 * k, target + 4 * k)
+    zeros = (layout.block_rows - 1) * 0x1_0000_0001  # twice the row of zeros
+    _store(target + 4 * count, zeros)
+    _store(target + 4 * count + 8, zeros)
+    return (n + count + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
 
 
 @njit(cache=True, nogil=True)
-def _fire(membranes, itemsize, sums, seen, width, neuron, base, fired, n, places):
-    # One block of one sample: who fires is appended to `fired`; returns their number.
+def _list_rows(layout, first, size, t):
+    # The rows that a step adds for each sample: neurons that fired last, and inputs.
+    active = layout.lists + t % 2 * layout.group * layout.room
+    for g in range(size):
+        row, count = (first + g) * layout.steps + t, layout.counts + 8 * g
+        n = _append_inputs(layout, row, active + g * layout.room, _load(count))
+        _store(layout.lengths + 8 * g, n)
+        _store(count, 0)
+
+
+@njit(cache=True, nogil=True)
+def _fire(layout, membranes, seen, neuron, base, fired):
+    # One block of one sample: writes who fires to `fired`; returns their number.
     unit, decay, threshold = neuron
-    for start in range(0, width, LANES):
-        u, four = membranes + start * itemsize, start * 4
-        bits = lif_lanes(u, sums + four, seen + four, unit, decay, threshold)
-        n += append_bits(bits, np.uint32(base + start), places, fired + n * 4)
+    n = 0
+    for start in range(0, layout.width, LANES):
+        u, four = membranes + start * layout.itemsize, start * 4
+        bits = lif_lanes(u, layout.sums + four, seen + four, unit, decay, threshold)
+        n += append_bits(bits, np.uint32(base + start), layout.places, fired + n * 4)
     return n
+
+
+@njit(cache=True, nogil=True)
+def _step(layout, neuron, size, t, row):
+    # One step of a group; `row` is the first sample's in `seen`.
+    active = layout.lists + t % 2 * layout.group * layout.room
+    fired = layout.lists + (t + 1) % 2 * layout.group * layout.room
+    stride, neurons = layout.width * 2, layout.blocks * layout.width
+    for b in range(layout.blocks):
+        weights, base = layout.weights + b * layout.block_rows * stride, b * layout.width
+        for g in range(size):
+            listed, length = active + g * layout.room, _load(layout.lengths + 8 * g)
+            _add(layout.width // LANES, weights, stride, listed, length, layout.sums)
+            membranes = layout.membranes + (g * neurons + base) * layout.itemsize
+            seen = layout.seen + ((row + g * layout.windows) * neurons + base) * 4
+            count = layout.counts + 8 * g
+            n = _load(count)
+            to = fired + g * layout.room + 4 * n
+            _store(count, n + _fire(layout, membranes, seen, neuron, layout.inputs + base, to))
 
 
 @njit(cache=True, nogil=True)
@@ -145,6 +252,36 @@ def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
 
 
 @njit(cache=True, nogil=True)
+def _noisy_step(layout, tables, neuron, noise, u, lists, counts, lengths, buffers, seen, at):
+    # The same with read noise; also the sum of squares is needed.
+    first, size, t, offset, window = at
+    sums, squares, drive, spread = buffers
+    active, fired = lists[t % 2], lists[(t + 1) % 2]
+    stride, vectors = layout.width * 2, layout.width // LANES
+    for b in range(layout.blocks):
+        block, base = b * layout.block_rows * stride, b * layout.width
+        for g in range(size):
+            listed = active.ctypes.data + g * layout.room
+            for k, out in enumerate((sums, squares)):
+                table = tables[k].ctypes.data + block
+                _add(vectors, table, stride, listed, lengths[g], out.ctypes.data)
+            key = mix(noise[1] + np.uint64((first + g) * layout.steps + t)) + np.uint64(base)
+            _noisy_drive(sums, squares, neuron[0], noise[0], key, noise[2], drive, spread)
+            counts[g] = _fire_noisy(
+                u, g, base, drive, neuron, layout.inputs, fired, counts[g], seen,
+                (offset + g, window),
+            )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _trace(fired, counts, size, offset, weights, inputs, traces):
+    for g in range(size):
+        for k in range(counts[g]):
+            for i in range(len(weights)):
+                traces[offset + g, i, np.int64(fired[g, k]) - inputs] += weights[i]
+
+
+@njit(cache=True, nogil=True)
 def run(trains, tables, neuron, noise, plan, work, span, group, places):
     """Run samples `span` = (first, last) through the reservoir, filling `work`.
 
@@ -160,69 +297,37 @@ def run(trains, tables, neuron, noise, plan, work, span, group, places):
         group: samples that go together.
         places: `BIT_PLACES`.
     """
-    steps, neurons = trains[2], work.traces.shape[2]
-    blocks, rows_each, width = tables[0].shape
+    rows, channels, steps, inputs = trains
+    window, trace_weights, slots = plan
+    (blocks, block_rows, width), neurons = tables[0].shape, work.traces.shape[2]
     u = np.zeros((group, blocks * width), work.membranes.dtype)
-    active = np.zeros((group, rows_each + SLACK), np.uint32)
-    fired = np.zeros_like(active)
+    lists = np.zeros((2, group, block_rows + SLACK), np.uint32)
     counts, lengths = np.zeros(group, np.int64), np.zeros(group, np.int64)
     sums, squares = np.empty(width, np.int32), np.empty(width, np.int32)
-    scratch = (sums, squares, np.empty(width, u.dtype), np.empty(width, u.dtype), lengths, places)
+    buffers = (sums, squares, np.empty(width, u.dtype), np.empty(width, u.dtype))
+    layout = Layout(
+        rows.ctypes.data, channels.ctypes.data, tables[0].ctypes.data, u.ctypes.data,
+        work.counts.ctypes.data, lists.ctypes.data, counts.ctypes.data, lengths.ctypes.data,
+        sums.ctypes.data, places.ctypes.data, len(channels), steps, inputs, work.counts.shape[1],
+        group, 4 * lists.shape[2], blocks, block_rows, width, u.itemsize,
+    )  # fmt: skip
     for first in range(span[0], span[1], group):
         size, offset = min(group, span[1] - first), first - span[0]
         u[:] = 0
         counts[:] = 0
         for t in range(steps):
-            lists, at = (active, fired, counts), (first, size, t, offset, plan[0][t])
-            _step(trains, tables, neuron, noise, u, lists, scratch, work.counts, at)
-            if plan[1].shape[1]:
-                _trace(fired, counts, size, offset, plan[1][t], trains[3], work.traces)
-            if plan[2][t] >= 0:
-                for g in range(size):
-                    work.membranes[offset + g, plan[2][t]] = u[g, :neurons]
-            active, fired = fired, active
-
-
-@njit(cache=True, nogil=True)
-def _trace(fired, counts, size, offset, weights, inputs, traces):
-    for g in range(size):
-        for k in range(counts[g]):
-            for i in range(len(weights)):
-                traces[offset + g, i, np.int64(fired[g, k]) - inputs] += weights[i]
-
-
-@njit(cache=True, nogil=True)
-def _step(trains, tables, neuron, noise, u, lists, scratch, seen, at):
-    # One step of a group: `active` lists the counts[g] neurons that fired last; fills `fired`.
-    rows, channels, steps, inputs = trains
-    blocks, rows_each, width = tables[0].shape
-    active, fired, counts = lists
-    sums, squares, drive, spread, lengths, places = scratch
-    first, size, t, offset, window = at
-    for g in range(size):
-        row = (first + g) * steps + t
-        lengths[g] = _gather_inputs(rows, channels, row, active, g, counts[g], rows_each - 1)
-        counts[g] = 0
-    stride, stored = width * 2, active.shape[1] * 4
-    for b in range(blocks):
-        block, base = b * rows_each * stride, b * width
-        for g in range(size):
-            listed = active.ctypes.data + g * stored
-            weights = tables[0].ctypes.data + block
-            _add(width // LANES, weights, stride, listed, lengths[g], sums.ctypes.data)
+            _list_rows(layout, first, size, t)
             if noise[0] == 0:
-                membranes = u.ctypes.data + (g * u.shape[1] + base) * u.itemsize
-                row = (offset + g) * seen.shape[1] + window
-                counts[g] = _fire(
-                    membranes, u.itemsize, sums.ctypes.data,
-                    seen.ctypes.data + (row * seen.shape[2] + base) * 4, width, neuron,
-                    inputs + base, fired.ctypes.data + g * stored, counts[g], places.ctypes.data,
+                _step(layout, neuron, size, t, offset * layout.windows + window[t])
+            else:
+                at = (first, size, t, offset, window[t])
+                _noisy_step(
+                    layout, tables, neuron, noise, u, lists, counts, lengths, buffers, work.counts,
+                    at,
                 )  # fmt: skip
-                continue
-            variances = tables[1].ctypes.data + block
-            _add(width // LANES, variances, stride, listed, lengths[g], squares.ctypes.data)
-            key = mix(noise[1] + np.uint64((first + g) * steps + t)) + np.uint64(base)
-            _noisy_drive(sums, squares, neuron[0], noise[0], key, noise[2], drive, spread)
-            counts[g] = _fire_noisy(
-                u, g, base, drive, neuron, inputs, fired, counts[g], seen, (offset + g, window)
-            )
+            if trace_weights.shape[1]:
+                fired = lists[(t + 1) % 2]
+                _trace(fired, counts, size, offset, trace_weights[t], inputs, work.traces)
+            if slots[t] >= 0:
+                for g in range(size):
+                    work.membranes[offset + g, slots[t]] = u[g, :neurons]

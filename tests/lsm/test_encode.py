@@ -80,6 +80,16 @@ def test_threads_and_chunks_change_nothing():
     assert np.array_equal(one[300:310], encode(trains.take(slice(300, 310)), gaussian(spec, 0)))
 
 
+def test_trains_in_other_arrays_give_the_same():
+    spec = SPECS[1]
+    trains = random_trains(spec)
+    rows, channels = np.repeat(trains.rows, 2)[::2], np.repeat(trains.channels, 3)[::3]
+    channels.flags.writeable = False
+    strided = SpikeTrains(rows.astype(np.int32), channels, trains.steps, trains.inputs)
+    reservoir = gaussian(spec, 0)
+    assert np.array_equal(encode(strided, reservoir), encode(trains, reservoir))
+
+
 def test_silence_and_no_samples():
     spec = SPECS[0]
     silent = SpikeTrains.from_dense(np.zeros((spec.steps, 2, spec.inputs)))
