@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from harness.cli import main
+from harness.parallel import torch_threads
 from lsm import brain_visual as table
+from lsm.data.storage import SpikeSet
+from lsm.spikes import SpikeTrains
+from lsm.two_sides import match
 from lsm.windowed_clip import neighbourly_cosine
 
 QUICK = "LSM-CLIP+; closed-form alignment; LSM-CLIP, permuted control"
@@ -62,6 +66,28 @@ def test_neighbours_of_ones_own_pool_are_averaged():
 def test_every_row_runs(data, tmp_path):
     assert smoke(data, tmp_path, "--rows", "all") == 0
     assert {r["row"] for r in rows_of(tmp_path)} == {row.name for row in table.TABLE.rows}
+
+
+def faint(name, channels, rate):
+    # Letters whose channels fire at 0.7 or 1.3 times the same rate, as many channels as theirs.
+    generator = np.random.default_rng(channels)
+    rates = rate * generator.choice((0.7, 1.3), (4, channels))
+    labels = np.tile(np.arange(4), 36)
+    trains = SpikeTrains.from_dense(generator.random((30, 144, channels)) < rates[labels])
+    train, test = ((trains.take(part), labels[part]) for part in (slice(96), slice(96, None)))
+    return SpikeSet(name, "synthetic", name, tuple("abcd"), *train, *test)
+
+
+def test_trained_prototypes_learn_where_the_rate_of_the_frozen_rows_kills_neurons():
+    config = table.BrainVisualConfig(
+        unseen="d", pseudo_splits=1, trained_epochs=8, trained_batch=8, pool_size=12
+    )
+    sides = faint("a", 192, 0.18), faint("b", 784, 0.05)
+    run = SimpleNamespace(config=config, device="cpu", data=match(*sides, table.TASK.sides))
+    (row,) = (row for row in table.TABLE.rows if row.name == "SRNN-Prototype, 64")
+    with torch_threads(1):
+        values = row.measure(run, 1).values
+    assert values["neural -> letter, seen top-1"] > 60  # chance 33
 
 
 def test_random_choices_differ_and_are_the_same_on_every_chip():
