@@ -114,10 +114,11 @@ class FrozenEncoder:
                 (torch.cat(state, -1), batch.groupings[depth], batch.reads)
                 for state, batch in zip(states, batches, strict=True)
             ]
-            moments = Moments.added(map_in_order(partial(starcall, layer.moments), tasks, threads))
-            layer.norm = Norm.of(moments.mean, moments.variance, layer.crossbar.weights.device)
-            all_moments.append(moments)
-            features = map_in_order(partial(starcall, layer), tasks, threads)
+            measure: Callable = partial(starcall, layer.measured)
+            maxima, moments = zip(*map_in_order(measure, tasks, threads), strict=True)
+            all_moments.append(total := Moments.added(moments))
+            layer.norm = Norm.of(total.mean, total.variance, layer.crossbar.weights.device)
+            features = map_in_order(layer.norm.rectified, maxima, threads)
             states = [
                 Clouds(state.points if grouping is None else grouping.centres, feature)
                 for state, (_, grouping, _), feature in zip(states, tasks, features, strict=True)

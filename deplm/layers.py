@@ -51,8 +51,9 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, rows: torch.Tensor) -> "Moments":
         """Moments of rows (..., C)."""
-        rows = rows.flatten(0, -2).double()
-        return cls(len(rows), rows.sum(0).cpu().numpy(), rows.square().sum(0).cpu().numpy())
+        rows = rows.flatten(0, -2)
+        total, squares = (x.sum(0, dtype=torch.float64) for x in (rows, rows.square()))
+        return cls(len(rows), total.cpu().numpy(), squares.cpu().numpy())
 
     @property
     def mean(self) -> np.ndarray:
@@ -168,36 +169,42 @@ class RandomLayer:
         maxima, offset = self._maxima(inputs, grouping, reads)
         return maxima if offset is None else maxima.sub_(offset)
 
-    def _maxima(
+    def measured(
         self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Maxima (B, S, C), and what of the centres is still to be subtracted."""
-        if self.crossbar.reading.per_product:
-            currents = self._products(inputs, grouping, reads)
-            maxima = torch.cat([current.amax(1) for current in currents])
-            return maxima.view(len(inputs), -1, maxima.shape[-1]), None
-        weights = self._weights(reads)
-        projected = project(inputs, weights)
-        if grouping is None:
-            return projected.amax(1, keepdim=True), None
-        return neighbour_max(projected, grouping.neighbours), grouping.centres @ weights[:3]
+    ) -> tuple[torch.Tensor, Moments]:
+        """The same, and the moments of the projections over all clouds, centres, neighbours."""
+        moments: list[Moments] = []
+        maxima, offset = self._maxima(inputs, grouping, reads, moments)
+        return maxima if offset is None else maxima.sub_(offset), Moments.added(moments)
 
-    def moments(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> Moments:
-        """Moments of the projections over all clouds, centres and neighbours."""
+    def _maxima(
+        self,
+        inputs: torch.Tensor,
+        grouping: Grouping | None,
+        reads: Reads,
+        moments: list[Moments] | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Maxima (B, S, C), and what of the centres is still to be subtracted.
+
+        Adds the projections' moments to `moments` where they are wanted.
+        """
         if self.crossbar.reading.per_product:
-            return Moments.added(map(Moments.of, self._products(inputs, grouping, reads)))
+            parts = []
+            for current in self._products(inputs, grouping, reads):
+                parts.append(current.amax(1))
+                if moments is not None:
+                    moments.append(Moments.of(current))
+            return torch.cat(parts).view(len(inputs), -1, parts[0].shape[-1]), None
         weights = self._weights(reads)
         projected = project(inputs, weights)
         if grouping is None:
-            return Moments.of(projected)
+            if moments is not None:
+                moments.append(Moments.of(projected))
+            return projected.amax(1, keepdim=True), None
         offset = grouping.centres @ weights[:3]
-        if projected.device.type != "cpu":
-            return Moments.of(gather(projected, grouping.neighbours) - offset[:, :, None])
-        total, squares = np.zeros((2, projected.shape[-1]))
-        kernels.neighbour_moments(
-            projected.numpy(), offset.numpy(), grouping.neighbours.numpy(), total, squares
-        )
-        return Moments(grouping.neighbours.numel(), total, squares)
+        if moments is not None:
+            moments.append(grouped_moments(projected, grouping.neighbours, offset))
+        return neighbour_max(projected, grouping.neighbours), offset
 
     def _weights(self, reads: Reads) -> torch.Tensor:
         """The weights as one read gives them to the whole batch."""
@@ -232,3 +239,15 @@ def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Te
     for k in range(1, neighbours.shape[-1]):
         out = torch.maximum(out, gather(projected, neighbours[..., k]))
     return out
+
+
+def grouped_moments(
+    projected: torch.Tensor, neighbours: torch.Tensor, offset: torch.Tensor
+) -> Moments:
+    """Moments of projected (B, N, C) at neighbours (B, S, K), minus offset (B, S, C)."""
+    if projected.device.type != "cpu":
+        return Moments.of(gather(projected, neighbours) - offset[:, :, None])
+    total, squares = np.zeros((2, projected.shape[-1]))
+    arrays = projected.numpy(), offset.numpy(), neighbours.numpy()
+    kernels.neighbour_moments(*arrays, total, squares)
+    return Moments(neighbours.numel(), total, squares)

@@ -7,7 +7,7 @@ interpolation and 1x1 layer are linear, so the coarse features are multiplied by
 before they are interpolated: once a coarse point instead of once a fine one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -207,12 +207,6 @@ class PropagationLayer(RandomLayer):
         fine = project(skip, weights[:features])
         return add_interpolated(project(coarse, weights[features:]), where, fine)
 
-    def moments(
-        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: Reads
-    ) -> Moments:
-        """Moments of the projections over all points."""
-        return Moments.of(self.projections(skip, coarse, where, reads))
-
 
 class PartEncoder:
     """A segmentation network on one chip; a pure function of a batch once `calibrate` was called.
@@ -261,9 +255,11 @@ class PartEncoder:
                 (level[-2 - depth], coarse, batch.links[depth], batch.reads)
                 for level, coarse, batch in zip(levels, hidden, batches, strict=True)
             ]
-            moments = Moments.added(map_in_order(partial(starcall, layer.moments), tasks, threads))
-            layer.norm = Norm.of(moments.mean, moments.variance, layer.crossbar.weights.device)
-            hidden = list(map_in_order(partial(starcall, layer), tasks, threads))
+            run: Callable = partial(starcall, layer.projections)
+            projected = list(map_in_order(run, tasks, threads))
+            total = Moments.added(map_in_order(Moments.of, projected, threads))
+            layer.norm = Norm.of(total.mean, total.variance, layer.crossbar.weights.device)
+            hidden = list(map_in_order(layer.norm.rectified, projected, threads))
 
     def _levels(self, batch: PartBatch) -> list[torch.Tensor]:
         """Features of the points of every level, finest first; the finest see the category."""

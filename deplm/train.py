@@ -7,8 +7,7 @@ adapt; the twin trains every weight of the same network.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -97,21 +96,30 @@ class FrozenClassifier(nn.Module):
         self.readout = nn.Linear(self.encoder.width, classes, device=device)
         self._running: list[tuple[np.ndarray, np.ndarray]] = []
 
+    def train(self, mode: bool = True) -> Self:
+        """As of torch; evaluation takes the running means as the layers' statistics."""
+        if not mode and self._running:
+            for layer, statistics in zip(self.encoder.layers, self._running, strict=True):
+                layer.norm = Norm.of(*statistics, layer.crossbar.weights.device)
+        return super().train(mode)
+
     def forward(self, batches: list[Batch]) -> torch.Tensor:
         """Log-probabilities (clouds, classes)."""
         if self.training:
-            features, moments = self.encoder.calibrate(batches)
-            fresh = [(m.mean, m.variance * m.count / max(m.count - 1, 1)) for m in moments]
-            old = self._running or fresh
-            self._running = [
-                tuple((1 - MOMENTUM) * a + MOMENTUM * b for a, b in zip(was, now, strict=True))
-                for was, now in zip(old, fresh, strict=True)
-            ]
+            features = self._normalised_by_batch(batches)
         else:
-            for layer, statistics in zip(self.encoder.layers, self._running, strict=True):
-                layer.norm = Norm.of(*statistics, layer.crossbar.weights.device)
-            features = torch.cat(list(map_in_order(self.encoder, batches)))
+            features = torch.cat([self.encoder(batch) for batch in batches])
         return functional.log_softmax(self.readout(features), -1)
+
+    def _normalised_by_batch(self, batches: list[Batch]) -> torch.Tensor:
+        """Features of all batches as one; moves the running means towards their statistics."""
+        features, moments = self.encoder.calibrate(batches)
+        fresh = [(m.mean, m.variance * m.count / max(m.count - 1, 1)) for m in moments]
+        self._running = [
+            tuple((1 - MOMENTUM) * a + MOMENTUM * b for a, b in zip(was, now, strict=True))
+            for was, now in zip(self._running or fresh, fresh, strict=True)
+        ]
+        return features
 
 
 class TrainedClassifier(nn.Module):
@@ -181,18 +189,22 @@ def train(
         optimiser, recipe.step_epochs, gamma=recipe.step_factor
     )
     history = History([], [])
+
+    def augmented(part: tuple[np.ndarray, np.random.Generator]) -> Batch:
+        chunk, stream = part
+        clouds = AugmentedSet(source, recipe.augmentation, stream)
+        return task.make(clouds, network, chunk, device, stream)
+
     for _ in (bar := trange(recipe.epochs, desc=label, unit="epoch", disable=None)):
         model.train()
         if hasattr(source, "redrawn"):
             source = source.redrawn(int(rng.integers(2**31)))
-        training = AugmentedSet(source, recipe.augmentation, rng)
-        order = rng.permutation(len(training))
+        order = rng.permutation(len(source))
         for start in range(0, len(order), recipe.batch_size):
             numbers = order[start : start + recipe.batch_size]
-            batches = [
-                task.make(training, network, chunk, device, rng)
-                for chunk in np.array_split(numbers, -(-len(numbers) // BATCH))
-            ]
+            chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
+            streams = rng.spawn(len(chunks))  # each its own, for any number of threads
+            batches = list(map_in_order(augmented, zip(chunks, streams, strict=True)))
             labels = torch.from_numpy(task.labels(source, numbers)).to(device)
             loss = functional.nll_loss(model(batches).flatten(0, -2), labels.flatten())
             optimiser.zero_grad()
@@ -211,11 +223,13 @@ def guesses(
     """Numbers (B,) and log-probabilities (B, ...) of all clouds, evaluated deterministically."""
     model.eval()
     device = next(model.parameters()).device
+
+    @torch.no_grad()
+    def scored(numbers: np.ndarray) -> np.ndarray:
+        return model([make(source, network, numbers, device)]).cpu().numpy()
+
     chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
-    with torch.no_grad():
-        prepare: Callable = partial(make, source, network, device=device)
-        for numbers, batch in zip(chunks, map_in_order(prepare, chunks), strict=True):
-            yield numbers, model([batch]).cpu().numpy()
+    yield from zip(chunks, map_in_order(scored, chunks), strict=True)
 
 
 def accuracy(model: nn.Module, network: PointNetwork, source: CloudSet) -> float:
