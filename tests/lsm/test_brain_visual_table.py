@@ -87,7 +87,7 @@ def test_trained_prototypes_learn_where_the_rate_of_the_frozen_rows_kills_neuron
     (row,) = (row for row in table.TABLE.rows if row.name == "SRNN-Prototype, 64")
     with torch_threads(1):
         values = row.measure(run, 1).values
-    assert values["neural -> letter, seen top-1"] > 60  # chance 33
+    assert values["neural -> letter, seen top-1 (paper)"] > 80  # best epoch; chance 33
 
 
 def test_random_choices_differ_and_are_the_same_on_every_chip():
