@@ -8,11 +8,18 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-from lsm.vector_code import LANES, ROWS_AT_ONCE, add_rows, append_bits, lif_lanes
+from lsm.vector_code import (
+    LANES,
+    ROWS_AT_ONCE,
+    add_rows,
+    append_bits,
+    lif_lanes,
+    load_int,
+    store_int,
+    widen,
+)
 
 BLOCK_BYTES = 786_432  # of weights, to stay inside a core's second-level cache
 BLOCK_COST = 1.5  # of visiting a block, in vectors
@@ -130,56 +137,21 @@ def _add(vectors, table, stride, active, count, out):
 # Below, addresses or indices instead of slices: a slice costs more than a row of weights.
 
 
-@intrinsic
-def _load(_typing, address):  # noqa: ARG001
-    # The int64 at an address.
-    def codegen(_context, builder, _signature, arguments):
-        return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()))
-
-    return types.int64(types.int64), codegen
-
-
-@intrinsic
-def _store(_typing, address, number):  # noqa: ARG001
-    # Writes an int64.
-    def codegen(context, builder, _signature, arguments):
-        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        builder.store(arguments[1], place, align=4)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), codegen
-
-
-@intrinsic(prefer_literal=True)
-def _widen(_typing, lanes, source, target):  # noqa: ARG001
-    # Copies so many (a literal) uint16 as uint32.
-    def codegen(context, builder, signature, arguments):
-        narrow, wide = (
-            ir.VectorType(ir.IntType(bits), signature.args[0].literal_value) for bits in (16, 32)
-        )
-        numbers = builder.load(builder.inttoptr(arguments[1], narrow.as_pointer()), align=2)
-        place = builder.inttoptr(arguments[2], wide.as_pointer())
-        builder.store(builder.zext(numbers, wide), place, align=4)
-        return context.get_dummy_value()
-
-    return types.void(lanes, types.int64, types.int64), codegen
-
-
 @njit(cache=True, nogil=True)
 def _append_inputs(layout, row, listed, n):
     # Appends the input channels of a step to the neurons that fired, padded for `add_rows`.
-    first, last = _load(layout.rows + 8 * row), _load(layout.rows + 8 * row + 8)
+    first, last = load_int(layout.rows + 8 * row), load_int(layout.rows + 8 * row + 8)
     source, target = layout.channels + 2 * first, listed + 4 * n
     count = last - first
     if last + 8 <= layout.spikes:  # eight at once may read the channels of the next step
         for k in range(0, count, 8):
-            _widen(8, source + 2 * k, target + 4 * k)
+            widen(8, source + 2 * k, target + 4 * k)
     else:
         for k in range(count):
-            _widen(1, source + 2 * k, target + 4 * k)
+            widen(1, source + 2 * k, target + 4 * k)
     zeros = (layout.block_rows - 1) * 0x1_0000_0001  # twice the row of zeros
-    _store(target + 4 * count, zeros)
-    _store(target + 4 * count + 8, zeros)
+    store_int(target + 4 * count, zeros)
+    store_int(target + 4 * count + 8, zeros)
     return (n + count + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
 
 
@@ -189,9 +161,9 @@ def _list_rows(layout, first, size, t):
     active = layout.lists + t % 2 * layout.group * layout.room
     for g in range(size):
         row, count = (first + g) * layout.steps + t, layout.counts + 8 * g
-        n = _append_inputs(layout, row, active + g * layout.room, _load(count))
-        _store(layout.lengths + 8 * g, n)
-        _store(count, 0)
+        n = _append_inputs(layout, row, active + g * layout.room, load_int(count))
+        store_int(layout.lengths + 8 * g, n)
+        store_int(count, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -215,14 +187,14 @@ def _step(layout, neuron, size, t, row):
     for b in range(layout.blocks):
         weights, base = layout.weights + b * layout.block_rows * stride, b * layout.width
         for g in range(size):
-            listed, length = active + g * layout.room, _load(layout.lengths + 8 * g)
+            listed, length = active + g * layout.room, load_int(layout.lengths + 8 * g)
             _add(layout.width // LANES, weights, stride, listed, length, layout.sums)
             membranes = layout.membranes + (g * neurons + base) * layout.itemsize
             seen = layout.seen + ((row + g * layout.windows) * neurons + base) * 4
             count = layout.counts + 8 * g
-            n = _load(count)
+            n = load_int(count)
             to = fired + g * layout.room + 4 * n
-            _store(count, n + _fire(layout, membranes, seen, neuron, layout.inputs + base, to))
+            store_int(count, n + _fire(layout, membranes, seen, neuron, layout.inputs + base, to))
 
 
 @njit(cache=True, nogil=True)
@@ -305,6 +277,7 @@ def run(trains, tables, neuron, noise, plan, work, span, group, places):
     counts, lengths = np.zeros(group, np.int64), np.zeros(group, np.int64)
     sums, squares = np.empty(width, np.int32), np.empty(width, np.int32)
     buffers = (sums, squares, np.empty(width, u.dtype), np.empty(width, u.dtype))
+    # Numba frees an array after its last use: each of these is used in the loop below, too.
     layout = Layout(
         rows.ctypes.data, channels.ctypes.data, tables[0].ctypes.data, u.ctypes.data,
         work.counts.ctypes.data, lists.ctypes.data, counts.ctypes.data, lengths.ctypes.data,

@@ -157,3 +157,40 @@ def append_bits(_typing, bits, base, places, out):  # noqa: ANN001, ANN201, ARG0
         return total
 
     return types.int64(types.uint32, types.uint32, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_int(_typing, address):  # noqa: ANN001, ANN201, ARG001
+    """The int64 at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
+        return builder.load(_at(builder, arguments[0], _I64))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def store_int(_typing, address, number):  # noqa: ANN001, ANN201, ARG001
+    """Write an int64 to an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
+        address, number = arguments
+        builder.store(number, _at(builder, address, _I64), align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic(prefer_literal=True)
+def widen(_typing, count, source, target):  # noqa: ANN001, ANN201, ARG001
+    """Copy `count` (a literal) uint16s as uint32s, from one address to another."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        _, source, target = arguments
+        lanes = signature.args[0].literal_value
+        narrow, wide = ir.VectorType(_I16, lanes), ir.VectorType(_I32, lanes)
+        numbers = builder.zext(_load(builder, source, narrow), wide)
+        builder.store(numbers, _at(builder, target, wide), align=4)
+        return context.get_dummy_value()
+
+    return types.void(count, types.int64, types.int64), codegen
