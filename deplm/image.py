@@ -13,15 +13,24 @@ from sklearn.metrics import confusion_matrix
 
 from deplm.augment import Augmentation
 from deplm.data import fashion_mnist
-from deplm.encode import FrozenEncoder, calibration_batches, encode_all
 from deplm.figures_image import draw_figures
+from deplm.image_features import (
+    Features,
+    chip_of,
+    encode_paper,
+    grid_features,
+    ordered,
+    other_starts,
+    paper_features,
+    parts,
+)
 from deplm.network import FASHION_MNIST
-from deplm.pixel_grid import PixelGridEncoder, PixelGridNetwork, Window
+from deplm.pixel_grid import PixelGridNetwork, Window
 from deplm.train import FrozenClassifier, History, Recipe, TrainedClassifier, train
-from harness.chips import ChipConfig, make_chip
+from harness.chips import ChipConfig
 from harness.cli import main
 from harness.config import constant
-from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
+from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table
 from harness.readout import (
     LOGISTIC_PENALTIES,
     RIDGE_PENALTIES,
@@ -31,7 +40,6 @@ from harness.readout import (
     RidgeReadout,
     Rows,
 )
-from rram import DEPLM_40NM, Chip
 from rram.crossbar import Reading
 
 CLASSES = len(fashion_mnist.CLASSES)
@@ -40,6 +48,8 @@ CURVE = (100, 1000, 10000)  # training images in the learning curve, beside all 
 WIDE_PENALTIES = (1e-3,)  # of DEPLM+ and ++, found on the validation rows of chip 1
 PIXEL_PENALTIES = (1e-3, 1e-4)
 ITERATIONS = 20  # of L-BFGS on the paper's features: on validation rows as good as 60
+STARTS = 4  # of the sampling, whose scores are added up; the published code starts at random
+SEVERAL_STARTS = f"accuracy, {STARTS} sampling starts"
 
 
 @dataclass(frozen=True)
@@ -71,62 +81,9 @@ class ImageConfig(ChipConfig):
     )
 
 
-@dataclass(frozen=True)
-class Features:
-    """Frozen features of all images on one chip, and what they cost.
-
-    `train` holds the rows to fit, then the rows to choose on, as `_ordered` has the images.
-    """
-
-    train: np.ndarray
-    test: np.ndarray
-    encode_seconds: float
-    fixed_weights: int
-
-
 def load(run: Run) -> fashion_mnist.FashionMnist:
     """The data set of the run."""
     return fashion_mnist.load(run.data_root, run.config.dataset, tiny=run.smoke)
-
-
-def chip_of(run: Run, seed: int) -> Chip:
-    """Chip number `seed` of the run."""
-    return make_chip(run.config, DEPLM_40NM, seed)
-
-
-def paper_features(run: Run, seed: int) -> Features:
-    """Features of the paper's network: sampled and grouped once, encoded by all chips."""
-    return run.once("paper features", lambda: _encode_paper(run, run.seeds, Reading()))[seed]
-
-
-def _encode_paper(run: Run, seeds: list[int], reading: Reading) -> dict[int, Features]:
-    started = time.perf_counter()
-    data, device = run.data, run.device
-    batches = calibration_batches(data.train, FASHION_MNIST, run.config.calibration_clouds, device)
-    encoders = [FrozenEncoder(FASHION_MNIST, chip_of(run, s), reading, device) for s in seeds]
-    for encoder in encoders:
-        encoder.calibrate(batches)
-    train, test = (
-        encode_all(part, FASHION_MNIST, encoders, device=device, label=f"encode {part.name}")
-        for part in (_ordered(run), data.test)
-    )
-    seconds = (time.perf_counter() - started) / len(seeds)
-    return {
-        seed: Features(x, t, seconds, FASHION_MNIST.fixed_weights)
-        for seed, x, t in zip(seeds, train, test, strict=True)
-    }
-
-
-def _grid_features(run: Run, network: PixelGridNetwork, seed: int) -> Features:
-    started = time.perf_counter()
-    encoder = PixelGridEncoder(network, chip_of(run, seed), device=run.device)
-    clouds = run.config.calibration_clouds
-    encoder.calibrate(calibration_batches(run.data.train, network, clouds, run.device))
-    x, t = (
-        encode_all(part, network, [encoder], device=run.device, label=f"encode {part.name}")[0]
-        for part in (_ordered(run), run.data.test)
-    )
-    return Features(x, t, time.perf_counter() - started, network.fixed_weights)
 
 
 def plus_network(channels: int, second: int, cells: int = 4) -> PixelGridNetwork:
@@ -137,14 +94,19 @@ def plus_network(channels: int, second: int, cells: int = 4) -> PixelGridNetwork
 
 def linear_on_pixels(run: Run, seed: int) -> Measurement:
     """Logistic regression on the raw pixels: what the random layers have to beat."""
-    sets = _ordered(run), run.data.test
+    sets = ordered(run), run.data.test
     pixels = [part.images.reshape(len(part), -1) / np.float32(255) for part in sets]
-    return _logistic(run, seed, Features(*pixels, 0.0, 0), PIXEL_PENALTIES, 60)
+    return _logistic(run, seed, Features(*pixels, 0.0, 0), PIXEL_PENALTIES, 60)[0]
 
 
 def logistic_readout(run: Run, seed: int) -> Measurement:
     """The paper's network with logistic regression on its frozen features."""
-    return _logistic(run, seed, paper_features(run, seed), LOGISTIC_PENALTIES, ITERATIONS)
+    features = paper_features(run, seed)
+    measurement, readout = _logistic(run, seed, features, LOGISTIC_PENALTIES, ITERATIONS)
+    starts = [features.test, *other_starts(run, seed, STARTS - 1)]
+    guesses = sum(map(readout.decision_function, starts)).argmax(1)
+    measurement.values[SEVERAL_STARTS] = 100 * float((guesses == run.data.test.labels).mean())
+    return measurement
 
 
 def closed_form_readout(run: Run, seed: int) -> Measurement:
@@ -155,7 +117,7 @@ def closed_form_readout(run: Run, seed: int) -> Measurement:
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
     reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
-    features = _encode_paper(run, [seed], reading)[seed]
+    features = encode_paper(run, [seed], reading)[seed]
     measurement = _closed_form(run, seed, features)
     note = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
     return replace(measurement, note=note)
@@ -164,13 +126,13 @@ def chip_effects(run: Run, seed: int) -> Measurement:
 def deplm_plus(run: Run, seed: int) -> Measurement:
     """DEPLM+: with its readout below the 100,000 weights of the paper's network."""
     network = plus_network(run.config.plus_channels, run.config.plus_second)
-    return _closed_form(run, seed, _grid_features(run, network, seed), WIDE_PENALTIES, 8)
+    return _closed_form(run, seed, grid_features(run, network, seed), WIDE_PENALTIES, 8)
 
 
 def deplm_plus_plus(run: Run, seed: int) -> Measurement:
     """DEPLM++: almost twice the features; the Gram matrix, not the budget, bounds it."""
     network = plus_network(run.config.plus_plus_channels, run.config.plus_plus_second)
-    return _closed_form(run, seed, _grid_features(run, network, seed), WIDE_PENALTIES, 8)
+    return _closed_form(run, seed, grid_features(run, network, seed), WIDE_PENALTIES, 8)
 
 
 def paper_recipe(run: Run, seed: int) -> Measurement:
@@ -185,18 +147,9 @@ def trained_twin(run: Run, seed: int) -> Measurement:
     return _trained(run, seed, model, 0)
 
 
-def _parts(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    return split(len(run.data.train), run.config.validation_fraction)
-
-
-def _ordered(run: Run) -> fashion_mnist.ImageClouds:
-    """Training images, those to fit first and those to choose on last: parts without copies."""
-    return run.data.train.part("train", np.concatenate(_parts(run)))
-
-
 def _rows(run: Run, features: Features) -> tuple[Rows, Rows]:
     """Features and labels to fit and to choose on."""
-    labels, count = _ordered(run).labels, len(_parts(run)[0])
+    labels, count = ordered(run).labels, len(parts(run)[0])
     x = features.train
     return (x[:count], labels[:count]), (x[count:], labels[count:])
 
@@ -228,7 +181,7 @@ def _closed_form(
 
 def _logistic(
     run: Run, seed: int, features: Features, penalties: tuple[float, ...], iterations: int
-) -> Measurement:
+) -> tuple[Measurement, LogisticReadout]:
     started = time.perf_counter()
     training, validation = _rows(run, features)
     readout = LogisticReadout(CLASSES, penalties, iterations).fit(training, validation)
@@ -237,7 +190,7 @@ def _logistic(
     if seed == 0:
         alone = LogisticReadout(CLASSES, (readout.penalty_,), iterations)
         measurement.details["curve"] = _curve(training, validation, readout, alone.fit)
-    return measurement
+    return measurement, readout
 
 
 def _measurement(
@@ -273,7 +226,7 @@ def _curve(
 def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) -> Measurement:
     started = time.perf_counter()
     config, data = run.config, run.data
-    rows, held = _parts(run)
+    rows, held = parts(run)
     rows = rows[: config.train_limit]
     recipe = Recipe(
         epochs=config.epochs,
@@ -301,6 +254,7 @@ def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) ->
 
 
 ON_CHIP = Metric(paper=77.20, paper_source=PAPER)
+AGAIN = Metric(SEVERAL_STARTS, paper=77.20, paper_source=PAPER)
 PLAIN = Metric("accuracy, plain ridge")
 BEST_ON_TEST = Metric(protocol="paper", paper=77.20, paper_source=PAPER)
 
@@ -313,7 +267,7 @@ TABLE = Table(
     rows=(
         Row("linear on pixels", linear_on_pixels, chips=1),
         Row("DEPLM, closed-form readout", closed_form_readout, (ON_CHIP, PLAIN)),
-        Row("DEPLM, logistic readout", logistic_readout, (ON_CHIP,)),
+        Row("DEPLM, logistic readout", logistic_readout, (ON_CHIP, AGAIN)),
         Row("DEPLM, chip effects", chip_effects, (ON_CHIP, PLAIN), default=False),
         Row("DEPLM, paper recipe", paper_recipe, (ON_CHIP, BEST_ON_TEST), default=False),
         Row("DEPLM+, same weight budget", deplm_plus, (Metric(), PLAIN)),

@@ -7,7 +7,9 @@ import pytest
 
 from deplm import image
 from deplm.image import ImageConfig, plus_network
+from deplm.image_features import other_starts
 from harness.cli import main
+from harness.protocol import Run
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,25 @@ def test_frozen_rows_learn_the_toy_images(smoke):
     rows = {row["row"]: row["mean"] for row in smoke[1]["rows"] if row["metric"] == "accuracy"}
     for name in ("linear on pixels", "DEPLM, closed-form readout", "DEPLM+, same weight budget"):
         assert rows[name] > 90
+
+
+def test_several_starts_read_the_same_network_otherwise(tmp_path):
+    """Other first points give other features, the same ones every time."""
+
+    def starts() -> list[np.ndarray]:
+        run = Run(ImageConfig(calibration_clouds=16), [0, 1], "cpu", tmp_path, tmp_path, smoke=True)
+        run.data = image.load(run)
+        return other_starts(run, 1, 2)
+
+    first, again = starts(), starts()
+    assert len(first) == 2
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not np.allclose(*first)
+
+
+def test_several_starts_are_scored(smoke):
+    rows = {(row["row"], row["metric"]) for row in smoke[1]["rows"]}
+    assert ("DEPLM, logistic readout", "accuracy, 4 sampling starts") in rows
 
 
 def test_weights_are_counted_as_in_the_paper(smoke):
