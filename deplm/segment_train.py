@@ -10,16 +10,16 @@ from torch import nn
 from torch.nn import functional
 
 from deplm.data.part_table import PARTS
+from deplm.grouped_norm import GroupedNorm
 from deplm.part_clouds import PartClouds
 from deplm.part_readout import PartReadout, ShapeScores, mean_scores, score_shapes
-from deplm.points import gather
 from deplm.segment import Link, PartBatch, PartNetwork, finest_skip, make_part_batch
 from deplm.train import Task, guesses
 from rram import Chip
 
 
 class PartLayer(nn.Module):
-    """A 1x1 layer with batch norm: `forward` projects, `normalise` does the rest.
+    """A 1x1 layer and its batch norm.
 
     Args:
         shape: (inputs, outputs).
@@ -36,17 +36,13 @@ class PartLayer(nn.Module):
             self.register_buffer("weights", weights)
             self.input_scale = nn.Parameter(torch.tensor(input_scale))
             self.bias = nn.Parameter(torch.zeros(shape[1]))
-        self.norm = nn.BatchNorm1d(shape[1])
+        self.norm = GroupedNorm(shape[1])
 
     def matrix(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights (inputs, outputs), with the input scalar, and bias (outputs,)."""
         if self.layer is None:
             return self.weights * self.input_scale, self.bias
         return self.layer.weight.T, self.layer.bias
-
-    def normalise(self, projected: torch.Tensor) -> torch.Tensor:
-        """Batch norm over all but the last axis of projected (..., outputs)."""
-        return self.norm(projected.flatten(0, -2)).view_as(projected)
 
 
 class PartSegmenter(nn.Module):
@@ -78,13 +74,14 @@ class PartSegmenter(nn.Module):
         points, features = batch.clouds
         skips = [finest_skip(batch, self.network.categories)]
         for number, grouping in enumerate(batch.groupings, 1):
-            matrix, bias = self.layers[f"sa{number}"].matrix()
-            grouped = (torch.cat([points, features], -1) @ matrix + bias)[:, None]
-            if grouping is not None:
-                offset = grouping.centres @ matrix[:3]
-                grouped = gather(grouped[:, 0], grouping.neighbours) - offset[:, :, None]
+            layer = self.layers[f"sa{number}"]
+            matrix, bias = layer.matrix()
+            projected, norm = torch.cat([points, features], -1) @ matrix + bias, layer.norm
+            if grouping is None:
+                features = norm(projected)
+            else:
                 points = grouping.centres
-            features = self.layers[f"sa{number}"].normalise(grouped).amax(2).relu()
+                features = norm(projected, grouping.neighbours, points @ matrix[:3])
             skips.append(features)
         hidden = skips.pop()
         for name, where in zip(self.network.propagation_shapes, batch.links, strict=True):
@@ -92,7 +89,7 @@ class PartSegmenter(nn.Module):
             matrix, bias = self.layers[name].matrix()
             width = skip.shape[-1]
             projected = skip @ matrix[:width] + interpolated(hidden @ matrix[width:], where) + bias
-            hidden = self.layers[name].normalise(projected).relu()
+            hidden = self.layers[name].norm.rows(projected).relu()
         return functional.log_softmax(self.readout(hidden), -1)
 
 
@@ -100,9 +97,14 @@ def interpolated(coarse: torch.Tensor, where: Link | None) -> torch.Tensor:
     """Coarse (B, S, C) at the fine points: (B, N, C), or as it is without a link."""
     if where is None:
         return coarse
-    return sum(
-        gather(coarse, where.nearest[..., k]) * where.weights[..., k : k + 1] for k in range(3)
+    clouds, coarse_points, channels = coarse.shape
+    first = torch.arange(clouds, device=coarse.device)[:, None, None] * coarse_points
+    index = (where.nearest + first).flatten(0, 1)
+    weights = where.weights.flatten(0, 1)
+    rows = functional.embedding_bag(
+        index, coarse.flatten(0, 1), per_sample_weights=weights, mode="sum"
     )
+    return rows.view(clouds, -1, channels)
 
 
 def joined(batches: list[PartBatch]) -> PartBatch:

@@ -17,9 +17,9 @@ from tqdm import trange
 
 from deplm.augment import Augmentation, AugmentedSet
 from deplm.encode import BATCH, Batch, CloudSet, FrozenEncoder, make_batch
+from deplm.grouped_norm import GroupedNorm
 from deplm.layers import Norm
 from deplm.network import PointNetwork
-from deplm.points import gather
 from harness.parallel import map_in_order
 from rram import Chip
 
@@ -130,7 +130,7 @@ class TrainedClassifier(nn.Module):
         self.network = network
         shapes = network.shapes.values()
         self.layers = nn.ModuleList(nn.Linear(*shape, device=device) for shape in shapes)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width, device=device) for _, width in shapes)
+        self.norms = nn.ModuleList(GroupedNorm(width, device=device) for _, width in shapes)
         self.readout = nn.Linear(network.abstractions[-1].channels, classes, device=device)
 
     def forward(self, batches: list[Batch]) -> torch.Tensor:
@@ -141,15 +141,11 @@ class TrainedClassifier(nn.Module):
         for layer, norm, parts in zip(self.layers, self.norms, groupings, strict=True):
             projected = layer(torch.cat([points, features], -1))
             if parts[0] is None:
-                grouped = projected[:, None]
-            else:
-                centres = torch.cat([part.centres for part in parts])
-                neighbours = torch.cat([part.neighbours for part in parts])
-                offset = centres @ layer.weight[:, :3].T
-                grouped = gather(projected, neighbours) - offset[:, :, None]
-                points = centres
-            normal = norm(grouped.flatten(0, 2)).view_as(grouped)
-            features = normal.amax(2).relu()
+                features = norm(projected)
+                continue
+            points = torch.cat([part.centres for part in parts])
+            neighbours = torch.cat([part.neighbours for part in parts])
+            features = norm(projected, neighbours, points @ layer.weight[:, :3].T)
         return functional.log_softmax(self.readout(features[:, 0]), -1)
 
 
