@@ -18,6 +18,7 @@ from benchmarks.timing import paired_medians, peak_mb, print_cases, write_benchm
 from deplm.encode import Clouds, FrozenEncoder, calibration_batches, encode, make_batch
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
+from deplm.part_clouds import PartClouds
 from deplm.points import ball_query, farthest_point_sample, gather
 from deplm.project import project
 from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
@@ -54,6 +55,8 @@ class RandomClouds:
         self.points = torch.from_numpy(cloud.astype(np.float32))
         self.features = self.points[..., : network.features]
         self.categories = np.arange(count) % 16
+        if network in (SHAPENET_PART, PART_NETWORK):
+            self.batch = PartClouds.batch
 
     def __len__(self) -> int:
         return len(self.points)

@@ -30,7 +30,7 @@ class Clouds(NamedTuple):
 
 
 class CloudSet(Protocol):
-    """A set of clouds that are made batch by batch."""
+    """A set of clouds that are made batch by batch; `batch`, if it has it, says how many."""
 
     name: str
     """"train", "validation" or "test": names the read-noise streams."""
@@ -42,6 +42,12 @@ class CloudSet(Protocol):
     def clouds(self, numbers: np.ndarray) -> Clouds:
         """The clouds of these numbers, ascending."""
         ...
+
+
+def in_batches(numbers: np.ndarray, source: CloudSet) -> list[np.ndarray]:
+    """Clouds `numbers` of `source` in batches of nearly equal size."""
+    size = getattr(source, "batch", BATCH)
+    return np.array_split(numbers, -(-len(numbers) // size))
 
 
 class Batch(NamedTuple):
@@ -154,7 +160,7 @@ def calibration_batches(
 ) -> list[Batch]:
     """`count` clouds spread evenly over `source`, in batches, for `FrozenEncoder.calibrate`."""
     numbers = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(int))
-    chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
+    chunks = in_batches(numbers, source)
     return list(map_in_order(lambda chunk: make(source, network, chunk, device), chunks))
 
 
@@ -188,7 +194,7 @@ def encode(
         batch = make(source, network, numbers, device)
         return numbers, [encoder(batch).cpu().numpy() for encoder in encoders]
 
-    chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
+    chunks = in_batches(np.arange(len(source)), source)
     threads = threads if torch.device(device).type == "cpu" else 1
     with tqdm(total=len(source), desc=label, unit=" clouds", disable=None) as bar:
         for numbers, outputs in map_in_order(features, chunks, threads):

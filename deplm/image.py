@@ -249,7 +249,8 @@ def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) ->
         trained_weights=readout + weights - fixed_weights,
         train_seconds=time.perf_counter() - started,
         details={f"history {seed}": history.curves()},
-        note=f"{config.epochs} of the paper's 300 epochs on {len(rows):,} images",
+        note=f"{config.epochs} of the paper's 300 epochs, "
+        f"batch {config.batch_size}, {len(rows):,} images",
     )
 
 

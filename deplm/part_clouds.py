@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from deplm.data.shapenet_part import PartShapes
-from deplm.encode import BATCH, Clouds
+from deplm.encode import Clouds, in_batches
 from deplm.segment import PartBatch, PartNetwork, make_part_batch
 from harness.parallel import map_in_order
 from harness.protocol import DataRecord
@@ -28,6 +28,8 @@ class PartClouds:
         points: drawn of each.
         seed: of the draw.
     """
+
+    batch: ClassVar[int] = 4  # of 2,048 points: memory of larger arrays is taken anew each time
 
     name: str
     shapes: PartShapes
@@ -115,7 +117,7 @@ def stream(
         labels = source.labels(numbers)
         return [work(n, encoder(batch), numbers, labels) for n, encoder in enumerate(encoders)]
 
-    chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
+    chunks = in_batches(np.arange(len(source)), source)
     threads = None if torch.device(device).type == "cpu" else 1
     with tqdm(total=len(source), desc=label, unit=" shapes", disable=None) as bar:
         for numbers, found in zip(chunks, map_in_order(one, chunks, threads), strict=True):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from tqdm import trange
 
 from deplm.augment import Augmentation, AugmentedSet
-from deplm.encode import BATCH, Batch, CloudSet, FrozenEncoder, make_batch
+from deplm.encode import Batch, CloudSet, FrozenEncoder, in_batches, make_batch
 from deplm.grouped_norm import GroupedNorm
 from deplm.layers import Norm
 from deplm.network import PointNetwork
@@ -198,7 +198,7 @@ def train(
         order = rng.permutation(len(source))
         for start in range(0, len(order), recipe.batch_size):
             numbers = order[start : start + recipe.batch_size]
-            chunks = np.array_split(numbers, -(-len(numbers) // BATCH))
+            chunks = in_batches(numbers, source)
             streams = rng.spawn(len(chunks))  # each its own, for any number of threads
             batches = list(map_in_order(augmented, zip(chunks, streams, strict=True)))
             labels = torch.from_numpy(task.labels(source, numbers)).to(device)
@@ -224,7 +224,7 @@ def guesses(
     def scored(numbers: np.ndarray) -> np.ndarray:
         return model([make(source, network, numbers, device)]).cpu().numpy()
 
-    chunks = np.array_split(np.arange(len(source)), -(-len(source) // BATCH))
+    chunks = in_batches(np.arange(len(source)), source)
     yield from zip(chunks, map_in_order(scored, chunks), strict=True)
 
 

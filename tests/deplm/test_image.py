@@ -61,7 +61,7 @@ def test_weights_are_counted_as_in_the_paper(smoke):
 def test_rows_by_gradient_say_how_long_they_trained(smoke):
     notes = {row["row"]: row["note"] for row in smoke[1]["rows"]}
     for name in ("DEPLM, paper recipe", "fully trained twin"):
-        assert notes[name] == "1 of the paper's 300 epochs on 60 images"
+        assert notes[name] == "1 of the paper's 300 epochs, batch 64, 60 images"
 
 
 def test_figures_are_drawn(smoke):
