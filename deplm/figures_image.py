@@ -56,7 +56,7 @@ def draw_points(source: ImageClouds, number: int, where: str, path: Path) -> Pat
 
 def draw_curves(curves: dict[str, list[list[float]]], where: str, path: Path) -> Path:
     """Validation accuracy against the number of training images, a line a row."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     for name, points in curves.items():
         count, accuracy = np.array(points).T
@@ -66,5 +66,5 @@ def draw_curves(curves: dict[str, list[list[float]]], where: str, path: Path) ->
     axes.set(xlabel="training images", ylabel="accuracy on validation images (%)")
     axes.set_title(f"{where}, chip 0")
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return save(figure, path)
