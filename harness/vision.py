@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-import torch
+from torch import library
 
 
 def torchvision_datasets() -> ModuleType:
@@ -14,12 +14,12 @@ def torchvision_datasets() -> ModuleType:
     try:
         import torchvision.datasets as datasets
     except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
+        operators = library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _kept.append(library)  # an operator lives as long as its library
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _kept.append(operators)  # an operator lives as long as its library
         import torchvision.datasets as datasets
     return datasets
 
 
-_kept: list[torch.library.Library] = []
+_kept: list[library.Library] = []
