@@ -12,7 +12,7 @@ import torch
 from harness.config import checked, describe, smoke_config, switches, with_settings
 from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
-from harness.protocol import Measurement, Row, Run, Table
+from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
 from harness.records import Journal, check_writable, merge_results, result_rows
 from harness.report import text_table
 
@@ -36,7 +36,9 @@ def parser(table: Table) -> Parser:
     )
     options.add_argument("--smoke", action="store_true", help="tiny synthetic data, seconds")
     options.add_argument("--rows", help='names, separated by ";" or ","; "all" for all')
-    options.add_argument("--seeds", type=int, default=None, help="how many chips (default 5)")
+    options.add_argument(
+        "--seeds", type=int, default=None, help=f"how many chips (default {DEFAULT_CHIPS})"
+    )
     options.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
     options.add_argument("--results", default=None, help="results folder (default: results/)")
@@ -61,7 +63,7 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     default = project_root() / ("results/smoke" if options.smoke else "results")
     folder = Path(options.results or default)
     check_writable(folder)
-    count = (1 if options.smoke else 5) if options.seeds is None else options.seeds
+    count = (1 if options.smoke else DEFAULT_CHIPS) if options.seeds is None else options.seeds
     if count < 1:
         raise UserError(f"--seeds {count}: a table needs 1 chip or more")
     device = chosen_device(options.device)

@@ -15,6 +15,7 @@ import numpy as np
 from harness.errors import UserError
 
 SPLIT_SEED = 2025  # of every validation split
+DEFAULT_CHIPS = 5  # of a table
 
 
 class DataRecord(NamedTuple):

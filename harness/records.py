@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ import torch
 
 from harness.errors import UserError
 from harness.parallel import cores
-from harness.protocol import Measurement, Row, Run, Table
+from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
 
 PACKAGES = ("rram", "harness", "deplm", "lsm")
 SOURCE = Path(__file__).resolve().parent.parent
@@ -137,6 +138,20 @@ def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
     return constants | paths
 
 
+def row_command(
+    table: Table, row: Row, seeds: int, constants: dict[str, Any], *, smoke: bool = False
+) -> str:
+    """What to type for this row alone: `constants`, as of `recorded`, where they are not usual."""
+    usual = dataclasses.asdict(table.config())
+    changed = [f"{k}={v}" for k, v in constants.items() if k in usual and v != usual[k]]
+    parts = [f'bash {table.command} --rows "{row.name}"', *(["--smoke"] if smoke else [])]
+    if not smoke and seeds != (row.chips or DEFAULT_CHIPS):
+        parts.append(f"--seeds {seeds}")
+    if changed and not smoke:
+        parts.append(f"--set {shlex.join(changed)}")
+    return " ".join(parts)
+
+
 def result_rows(
     table: Table, row: Row, measurements: list[Measurement], run: Run
 ) -> list[dict[str, Any]]:
@@ -148,6 +163,9 @@ def result_rows(
         "encode_seconds": round(float(np.mean([m.encode_seconds for m in measurements])), 2),
         "seeds": run.seeds[: len(measurements)],
         "note": measurements[0].note,
+        "command": row_command(
+            table, row, len(measurements), recorded(run.config), smoke=run.smoke
+        ),
         "created": now(),
         "commit": commit(),
         "machine": machine(run.device),

@@ -75,10 +75,11 @@ def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> st
     parts = []
     for result in results:
         records = result["rows"]
-        example = f'`bash {result["command"]} --rows "{records[0]["row"]}"`'
         kinds = " and ".join(dict.fromkeys(r["data"]["kind"] for r in records))
         title = f"<b>{result['title']}</b>, {kinds} data"
-        notes = dict.fromkeys(f"- {r['row']}: {r['note']}" for r in records if r["note"])
+        commands = dict.fromkeys(
+            f"- `{r['command']}`" + (f": {r['note']}" if r["note"] else "") for r in records
+        )
         table = (
             _markdown(HEAD, [cells(record) for record in records])
             if full
@@ -86,7 +87,7 @@ def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> st
         )
         opened = "<details open>" if kinds == "real" else "<details>"
         parts += [opened, f"<summary>{title}: <code>bash {result['command']}</code></summary>", ""]
-        parts += [table, "", f"One row: {example}", *(["", *notes] if notes else [])]
+        parts += [table, "", "Each row alone, as measured:", "", *commands]
         parts += ["", "</details>", ""]
     return "\n".join(parts).rstrip()
 
