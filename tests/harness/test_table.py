@@ -86,6 +86,17 @@ def test_results_have_the_contracts_keys(tmp_path):
     assert [r["protocol"] for r in results["rows"]] == ["validation", "paper", "validation"]
 
 
+def test_rows_keep_the_command_that_measures_them_again(tmp_path):
+    _, results = run(tmp_path, "--rows", "first, of two;once")
+    usual = 'bash run_toy.sh --rows "{}"'
+    assert {r["row"]: r["command"] for r in results["rows"]} == {
+        name: usual.format(name) for name in ("first, of two", "once")
+    }
+    _, results = run(tmp_path, "--rows", "second", "--seeds", "2", "--set", "offset=2")
+    command = next(r["command"] for r in results["rows"] if r["row"] == "second")
+    assert command == usual.format("second") + " --seeds 2 --set offset=2.0"
+
+
 def test_chips_come_one_after_another(tmp_path):
     run(tmp_path, "--seeds", "2")
     assert CALLS == [("first", 0), ("second", 0), ("first", 1), ("second", 1)]
