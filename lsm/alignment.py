@@ -29,7 +29,7 @@ def ridge_alignment(features: Features, penalties: Sequence[float]) -> Trainer:
             for sides in fitted:
                 for ridge in sides:
                     ridge.solve(penalty)
-            measure(lambda side, rows: _scores(fitted, features[side][rows], side))
+            measure(lambda side, rows, models: _scores(fitted[models], features[side][rows], side))
 
     return train
 

@@ -108,7 +108,7 @@ def _prototype_rows() -> tuple[Row, ...]:
                 TASK.row(
                     f"{name}-Prototype, {width}",
                     frozen_model if name == "LSM" else trained_model,
-                    paper_split, paper=paper, brief=True, default=name == "LSM",
+                    paper_split, paper=paper, default=name == "LSM",
                 )
             )  # fmt: skip
     return tuple(rows)
@@ -148,7 +148,7 @@ TABLE = Table(
         TASK.row(
             "LSM-CLIP, software, 128",
             frozen(SOFTWARE, SPECS, lambda c: [clip(c, 128)]),
-            paper_split, paper=(67.4, 88.5), brief=True,
+            paper_split, paper=(67.4, 88.5),
         ),
         TASK.row(
             "LSM-CLIP, chip (RRAM)", frozen(CHIP, SPECS, _clip64), paper_split, paper=(67.42, 87.5)

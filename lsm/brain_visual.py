@@ -160,11 +160,11 @@ def _prototype_rows() -> list[Row]:
     rows = []
     for width in PROTOTYPE_WIDTHS:
         model = _projected(lambda c, width=width: [prototypes(c, width)])
-        rows.append(TASK.row(f"LSM-Prototype, {width}", model, paper_split, brief=True))
+        rows.append(TASK.row(f"LSM-Prototype, {width}", model, paper_split))
     for width in PROTOTYPE_WIDTHS:
         model = srnn(TRAINED, lambda c, width=width: prototypes(_slower(c), width))
         name = f"SRNN-Prototype, {width}"
-        rows.append(TASK.row(name, model, paper_split, brief=True, default=False))
+        rows.append(TASK.row(name, model, paper_split, default=False))
     return rows
 
 

@@ -160,9 +160,15 @@ class Projections(nn.Module):
         start = torch.full((len(seeds), 1, 1), -math.log(recipe.temperature))
         self.log_scale = nn.Parameter(start, requires_grad=recipe.learned_scale)
 
-    def forward(self, side: int, x: torch.Tensor) -> torch.Tensor:
-        """Embeddings (M, B, d) of features (M, B, D), or (B, D) for all models, of side 0 or 1."""
-        parameters = self.sides[side]
+    def forward(self, side: int, x: torch.Tensor, models: slice = slice(None)) -> torch.Tensor:
+        """Embeddings (M, B, d) of features (M, B, D), or (B, D) for all models, of side 0 or 1.
+
+        Args:
+            side: of the features.
+            x: the features.
+            models: which M of them; default all.
+        """
+        parameters = [parameter[models] for parameter in self.sides[side]]
         if x.shape[-1] != parameters[0].shape[1]:
             raise UserError(f"{x.shape[-1]} features, expected {parameters[0].shape[1]}")
         for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
@@ -171,9 +177,9 @@ class Projections(nn.Module):
         return functional.normalize(x, dim=-1) if self.recipe.normalise else x
 
     @torch.no_grad()
-    def embed(self, side: int, x: np.ndarray) -> torch.Tensor:
-        """Embeddings (M, B, d) of features (B, D) of side 0 or 1, without gradients."""
-        return self(side, torch.from_numpy(x).to(self.log_scale.device))
+    def embed(self, side: int, x: np.ndarray, models: slice = slice(None)) -> torch.Tensor:
+        """As `forward` of features (B, D), without gradients."""
+        return self(side, torch.from_numpy(x).to(self.log_scale.device), models)
 
     @property
     def scale(self) -> torch.Tensor:

@@ -91,7 +91,11 @@ def srnn_trainer(
                     of_batch(model, batch).sum().backward()
                     _limit_gradients(model)
                     optimizer.step()
-            measure(lambda side, rows: _embedded(models, trains[side], side, rows, device))
+            measure(
+                lambda side, rows, chosen: _embedded(
+                    models[chosen], trains[side], side, rows, device
+                )
+            )
             print(f"epoch {epoch} of {recipe.epochs}", flush=True)
 
     return train

@@ -22,8 +22,8 @@ from lsm.two_sides import FIT, HELD, TEST, Pool, Split, TwoSided, make_pairs, ma
 SPLIT_SEED = 2025
 PSEUDO = 1_000_000  # in seeds, where other models have the number of their restart
 FIGURES = ("top-1", "top-5", "back top-1", "back top-5")  # back: of the second side's queries
-# (side, rows of its items) -> embeddings (M, rows, d)
-Embed = Callable[[int, np.ndarray], torch.Tensor]
+# (side, rows of its items, which of the models) -> embeddings (models, rows, d)
+Embed = Callable[[int, np.ndarray, slice], torch.Tensor]
 # (pairs of M models, seeds of M models, to call for each candidate): trains, or solves
 Trainer = Callable[[list[Pairs], list[list[int]], Callable[[Embed], None]], None]
 Similarity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -140,16 +140,16 @@ def study(
     count = len(models)
     models += _pseudo_models(data, pseudos, seed, pool_size, permuted)
     pools = [model.pools for model in models]
-    wanted = [1 if brief else len(FIGURES)] * count + [1] * len(pseudos)
-    scored: list[list[list[list[float]]]] = []
-    trainer(
-        [model.pairs for model in models],
-        [model.seed for model in models],
-        lambda embed: scored.append(_scores(embed, pools, wanted, similarity)),
-    )
-    test = np.array([one[:count] for one in scored])
-    test = test.reshape(len(scored), len(splits), restarts, 2, wanted[0])
-    return Study(test, _served([one[count:] for one in scored], pseudos, len(splits)))
+    wanted = 1 if brief else len(FIGURES)
+    test, held = [], []
+
+    def measure(embed: Embed) -> None:
+        test.append(_scores(embed, slice(count), pools, similarity, wanted))
+        held.append(_scores(embed, slice(count, len(pools)), pools, similarity, 1))
+
+    trainer([model.pairs for model in models], [model.seed for model in models], measure)
+    every = np.array(test).reshape(len(test), len(splits), restarts, 2, wanted)
+    return Study(every, _served(held, pseudos, len(splits)))
 
 
 class _Model(NamedTuple):
@@ -258,18 +258,19 @@ def figures(
 
 
 def _scores(
-    embed: Embed, pools: list[list[Pool]], wanted: list[int], similarity: Similarity
+    embed: Embed, models: slice, pools: list[list[Pool]], similarity: Similarity, wanted: int
 ) -> list[list[list[float]]]:
-    """Figures of every pool of every model: each item is embedded once."""
+    """Figures of every pool of `models`: each item is embedded once."""
+    pools = pools[models]
     everything = [pool for mine in pools for pool in mine]
     rows = [np.unique(np.concatenate([p.rows[side] for p in everything])) for side in (0, 1)]
-    embedded = [embed(side, rows[side]) for side in (0, 1)]
+    embedded = [embed(side, rows[side], models) for side in (0, 1)]
 
     def of_pool(model: int, pool: Pool) -> list[float]:
         parts = (
             embedded[side][model][np.searchsorted(rows[side], pool.rows[side])] for side in (0, 1)
         )
-        return figures(*parts, pool, similarity, wanted[model])
+        return figures(*parts, pool, similarity, wanted)
 
     return [[of_pool(n, pool) for pool in mine] for n, mine in enumerate(pools)]
 

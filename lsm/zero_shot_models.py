@@ -116,7 +116,7 @@ def projection_trainer(features: Features, model: Model, device: str) -> Trainer
         train_projections(
             features, pairs, model.recipe, seeds=seeds, loss=model.loss, device=device,
             after_epoch=lambda _, projections: measure(
-                lambda side, rows: projections.embed(side, features[side][rows])
+                lambda side, rows, models: projections.embed(side, features[side][rows], models)
             ),
         )  # fmt: skip
 

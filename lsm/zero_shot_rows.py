@@ -35,7 +35,6 @@ class Task:
         *,
         paper: tuple[float | None, float | None] = (None, None),
         restarts: int = 1,
-        brief: bool = False,
         default: bool = True,
     ) -> Row:
         """A model on one split, in both protocols.
@@ -46,7 +45,6 @@ class Task:
             split: of the classes.
             paper: published top-1 figures of the first side's queries, seen and unseen.
             restarts: models from other first weights; see `Study` for what is made of them.
-            brief: top-1 of the first side's queries only.
             default: see `Row`.
         """
 
@@ -54,8 +52,7 @@ class Task:
             prepared, started = prepare(run, seed), time.perf_counter()
             chosen, c = split(run), run.config
             pseudos = leave_out_more(chosen, c.pseudo_splits)
-            options = {"restarts": restarts, "brief": brief}
-            found = _studied(run, prepared, [chosen], pseudos, seed, **options)
+            found = _studied(run, prepared, [chosen], pseudos, seed, restarts=restarts)
             values = {}
             for suffix, figures in (("", found.by_validation()), (" (paper)", found.by_test())):
                 values |= {key + suffix: x for key, x in self._named(figures[0]).items()}
@@ -64,7 +61,7 @@ class Task:
                 notes.append(f"{restarts} first weights: their mean; for paper, the best of them")
             return _measurement(prepared, chosen, values, started, notes)
 
-        return Row(name, measure, self._metrics(paper, brief), default)
+        return Row(name, measure, self._metrics(paper), default)
 
     def distribution(
         self,
@@ -123,14 +120,14 @@ class Task:
         one, other = self.sides if not figure.startswith("back") else self.sides[::-1]
         return f"{one} -> {other}, {pool} {figure.removeprefix('back ')}"
 
-    def _metrics(self, paper: tuple[float | None, float | None], brief: bool) -> tuple[Metric, ...]:
+    def _metrics(self, paper: tuple[float | None, float | None]) -> tuple[Metric, ...]:
         main = [
             Metric(self._name(pool, FIGURES[0]), paper=p, paper_source=p and self.source)
             for pool, p in zip(POOLS, paper, strict=True)
         ]
         rest = [Metric(self._name(pool, f)) for f in FIGURES[1:] for pool in POOLS]
         published = [metric._replace(protocol="paper") for metric in main]
-        return (*main, *published, *([] if brief else rest))
+        return (*main, *published, *rest)
 
 
 def _studied(

@@ -24,7 +24,7 @@ def test_scores_are_ridge_regressions_by_hand():
     train = ridge_alignment(features, (0.1,))
     train(
         [Pairs(seen, seen, labels[seen])], [[0]],
-        lambda embed: found.append([embed(n, np.arange(120))[0].numpy() for n in (0, 1)]),
+        lambda embed: found.append([embed(n, np.arange(120), slice(1))[0].numpy() for n in (0, 1)]),
     )  # fmt: skip
     for side, scores in enumerate(found[0]):
         x, y = features[side][seen].astype(float), np.eye(3)[labels[seen]]
@@ -44,7 +44,7 @@ def test_classes_meet_across_sides_and_the_unseen_one_joins_its_like():
     found = []
     ridge_alignment(features, (1e-3, 1e3))(
         [pairs, pairs], [[0], [1]],
-        lambda embed: found.append([embed(n, np.arange(120)).numpy() for n in (0, 1)]),
+        lambda embed: found.append([embed(n, np.arange(120), slice(2)).numpy() for n in (0, 1)]),
     )  # fmt: skip
     assert len(found) == 2  # one candidate a penalty
     first, second = found[0]
@@ -62,6 +62,6 @@ def test_an_item_in_two_pairs_counts_once():
     for rows in (seen, twice):
         ridge_alignment(features, (0.1,))(
             [Pairs(rows, rows, labels[rows])], [[0]],
-            lambda embed: found.append(embed(0, np.arange(9)).numpy()),
+            lambda embed: found.append(embed(0, np.arange(9), slice(1)).numpy()),
         )  # fmt: skip
     assert np.array_equal(*found)

@@ -104,11 +104,14 @@ def test_trained_encoders_learn_both_sides():
     rows = [np.flatnonzero(side.labels < 3)[:24] for side in data.sides]
     pairs = Pairs(*rows, data.sides[0].labels[rows[0]])
     found = []
+
+    def look(embed):
+        both = [embed(n, np.arange(5), slice(2)).numpy() for n in (0, 1)]
+        assert np.array_equal(embed(1, np.arange(5), slice(1, 2)), both[1][1:])
+        found.append(both)
+
     for _ in range(2):
-        srnn_trainer(trains, specs, recipe, None, "cpu")(
-            [pairs, pairs], [[1], [2]],
-            lambda embed: found.append([embed(n, np.arange(5)).numpy() for n in (0, 1)]),
-        )  # fmt: skip
+        srnn_trainer(trains, specs, recipe, None, "cpu")([pairs, pairs], [[1], [2]], look)
     assert found[0][0].shape == (2, 5, 4)
     assert not np.allclose(found[0][0], found[1][0])  # epochs change them
     assert not np.allclose(found[0][1], found[1][1])

@@ -121,6 +121,8 @@ def test_a_stack_is_as_many_single_trainings(recipe):
                 rtol=1e-3, atol=1e-5,
             )  # fmt: skip
         torch.testing.assert_close(stack.scale[number], alone.scale[0])
+        part = stack.embed(0, features[0], slice(number, number + 1))
+        torch.testing.assert_close(part[0], stack.embed(0, features[0])[number])
 
 
 def test_training_lets_partners_find_each_other_and_repeats():

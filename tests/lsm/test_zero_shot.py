@@ -115,11 +115,14 @@ class Recorder:
     def __call__(self, pairs, seeds, measure):
         self.pairs, self.seeds = pairs, seeds
 
-        def embed(side, rows):
+        def embed(side, rows, models):
+            # The first ones are scored on test items, the pseudo ones on held-out ones.
+            wanted = TEST if models.start is None else HELD
+            assert (self.data.sides[side].part[rows] == wanted).all()
             labels = self.data.sides[side].labels[rows]
             if side == 1:
                 labels = np.array([self.swap.get(n, n) for n in labels])
-            return torch.eye(6)[labels].expand(len(pairs), -1, -1)
+            return torch.eye(6)[labels].expand(len(pairs[models]), -1, -1)
 
         measure(embed)
 
