@@ -3,32 +3,43 @@
 `bash run_dvs.sh --help` lists rows and constants.
 """
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from deplm.augment import Augmentation
 from deplm.data import dvs_gesture
-from deplm.encode import FrozenEncoder, make_batch
+from deplm.encode import FrozenEncoder
 from deplm.event_clouds import EventData, WindowClouds, gesture_scores, split_persons
 from deplm.event_grid import EventGridEncoder, EventGridNetwork
 from deplm.event_measure import ClosedForm, measure_closed_form
 from deplm.figures_dvs_table import draw_figures
 from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
-from deplm.train import FrozenClassifier, Recipe, Task, TrainedClassifier, guesses, train
-from harness.chips import ChipConfig, make_chip
+from deplm.rows import Training, chip_of, measure_trained, together, with_effects
+from deplm.train import CLASSIFICATION, FrozenClassifier, TrainedClassifier, guesses
+from harness.chips import ChipConfig
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
-from rram import DEPLM_40NM, Chip
 from rram.crossbar import Reading
 
 CLASSES = len(dvs_gesture.CLASSES)
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
 PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
+
+
+def _scores(model: nn.Module, network: PointNetwork, source: WindowClouds) -> dict[str, float]:
+    parts = [found.argmax(-1) for _, found in guesses(model, network, source)]
+    return gesture_scores(source, np.concatenate(parts), CLASSES)
+
+
+TASK = CLASSIFICATION._replace(scores=_scores)  # of windows, and of trials
+TRAINING = Training(
+    DVS_GESTURE, CLASSES, 200, "windows", 20, 0.7, Augmentation(dropout=0.875, shift=0.1), TASK
+)
 
 
 @dataclass(frozen=True)
@@ -99,20 +110,6 @@ def _clips_folder(run: Run, kind: str) -> Path | None:
     return folder if there and kind != "real" else None
 
 
-def chip_of(run: Run, seed: int) -> Chip:
-    """Chip number `seed` of the run."""
-    return make_chip(run.config, DEPLM_40NM, seed)
-
-
-def together(run: Run, seed: int) -> list[int]:
-    """Chips that are measured in one pass with chip `seed`.
-
-    The first is alone, so that its figure is soon there; the others share sampling and grouping.
-    """
-    first = run.seeds[:1]
-    return first if seed in first else run.seeds[1:]
-
-
 def closed_form_readout(run: Run, seed: int) -> Measurement:
     """The paper's network with a closed-form readout of its frozen features."""
     return _closed_form(run, seed, DVS_GESTURE, Reading(), 1)
@@ -120,8 +117,7 @@ def closed_form_readout(run: Run, seed: int) -> Measurement:
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
-    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
-    effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
+    reading, effects = with_effects(run)
     return _closed_form(run, seed, DVS_GESTURE, reading, 1, effects)
 
 
@@ -166,56 +162,26 @@ def note_of(run: Run, *parts: str) -> str:
 def paper_recipe(run: Run, seed: int) -> Measurement:
     """The published training of the readout, random layers frozen."""
     model = FrozenClassifier(DVS_GESTURE, chip_of(run, seed), CLASSES, run.device)
-    return _trained(run, seed, model, DVS_GESTURE.fixed_weights)
+    return _trained(run, seed, model, frozen=True)
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
     """The paper's network with all its weights trained."""
-    return _trained(run, seed, TrainedClassifier(DVS_GESTURE, CLASSES, run.device), 0)
-
-
-def gesture_task() -> Task:
-    """Classification of windows, scored per window and per trial."""
-
-    def scores(model: object, network: PointNetwork, source: WindowClouds) -> dict[str, float]:
-        parts = [found.argmax(-1) for _, found in guesses(model, network, source)]
-        return gesture_scores(source, np.concatenate(parts), CLASSES)
-
-    return Task(make_batch, lambda source, numbers: source.labels[numbers], scores)
+    model = TrainedClassifier(DVS_GESTURE, CLASSES, run.device)
+    return _trained(run, seed, model, frozen=False)
 
 
 def _trained(
-    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, fixed: int
+    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, *, frozen: bool
 ) -> Measurement:
-    started = time.perf_counter()
-    config, data = run.config, run.data
+    data = run.data
     # Evenly over persons and gestures: the windows of a recording stand together.
-    count = min(config.train_limit or len(data.train), len(data.train))
+    count = min(run.config.train_limit or len(data.train), len(data.train))
     rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        step_epochs=20,
-        step_factor=0.7,
-        augmentation=Augmentation(dropout=0.875, shift=0.1),
-    )
-    fit = WindowClouds("train", data.train.windows, rows, config.events)
+    fit = WindowClouds("train", data.train.windows, rows, run.config.events)
     sets = fit, data.validation, data.test
-    history = train(model, DVS_GESTURE, recipe, sets, seed, f"chip {seed}", gesture_task())
-    readout = DVS_GESTURE.abstractions[-1].channels * CLASSES
-    epochs = f"{config.epochs} of the paper's 200 epochs, batch {config.batch_size}"
-    return Measurement(
-        values={
-            **history.by_validation(),
-            **{f"{name} (paper)": value for name, value in history.by_test().items()},
-        },
-        fixed_weights=fixed,
-        trained_weights=readout + DVS_GESTURE.fixed_weights - fixed,
-        train_seconds=time.perf_counter() - started,
-        details={f"history {seed}": history.curves()},
-        note=note_of(run, f"{epochs}, {count:,} windows"),
-    )
+    found = measure_trained(run, seed, model, TRAINING, sets, frozen=frozen)
+    return replace(found, note=note_of(run, found.note))
 
 
 ON_CHIP = Metric(paper=78.73, paper_source=PAPER)

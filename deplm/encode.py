@@ -86,7 +86,7 @@ class FrozenEncoder:
     @property
     def width(self) -> int:
         """Features of one cloud."""
-        return self.network.abstractions[-1].channels
+        return self.network.width
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """Features (B, C) of the last abstraction, which groups all points."""

@@ -16,7 +16,6 @@ from deplm.data import fashion_mnist
 from deplm.figures_image import draw_figures
 from deplm.image_features import (
     Features,
-    chip_of,
     encode_paper,
     grid_features,
     ordered,
@@ -26,7 +25,8 @@ from deplm.image_features import (
 )
 from deplm.network import FASHION_MNIST
 from deplm.pixel_grid import PixelGridNetwork, Window
-from deplm.train import FrozenClassifier, History, Recipe, TrainedClassifier, train
+from deplm.rows import Training, chip_of, measure_trained, with_effects
+from deplm.train import FrozenClassifier, TrainedClassifier
 from harness.chips import ChipConfig
 from harness.cli import main
 from harness.config import constant
@@ -40,7 +40,6 @@ from harness.readout import (
     RidgeReadout,
     Rows,
 )
-from rram.crossbar import Reading
 
 CLASSES = len(fashion_mnist.CLASSES)
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
@@ -50,6 +49,9 @@ PIXEL_PENALTIES = (1e-3, 1e-4)
 ITERATIONS = 20  # of L-BFGS on the paper's features: on validation rows as good as 60
 STARTS = 4  # of the sampling, whose scores are added up; the published code starts at random
 SEVERAL_STARTS = f"accuracy, {STARTS} sampling starts"
+TRAINING = Training(
+    FASHION_MNIST, CLASSES, 300, "images", 20, 0.7, Augmentation(dropout=0.875, shift=0.1)
+)
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,9 @@ def closed_form_readout(run: Run, seed: int) -> Measurement:
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
-    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    reading, note = with_effects(run)
     features = encode_paper(run, [seed], reading)[seed]
-    measurement = _closed_form(run, seed, features)
-    note = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
-    return replace(measurement, note=note)
+    return replace(_closed_form(run, seed, features), note=note)
 
 
 def deplm_plus(run: Run, seed: int) -> Measurement:
@@ -138,13 +138,13 @@ def deplm_plus_plus(run: Run, seed: int) -> Measurement:
 def paper_recipe(run: Run, seed: int) -> Measurement:
     """The published training of the readout, random layers frozen."""
     model = FrozenClassifier(FASHION_MNIST, chip_of(run, seed), CLASSES, run.device)
-    return _trained(run, seed, model, FASHION_MNIST.fixed_weights)
+    return _trained(run, seed, model, frozen=True)
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
     """The paper's network with all its weights trained."""
     model = TrainedClassifier(FASHION_MNIST, CLASSES, run.device)
-    return _trained(run, seed, model, 0)
+    return _trained(run, seed, model, frozen=False)
 
 
 def _rows(run: Run, features: Features) -> tuple[Rows, Rows]:
@@ -223,35 +223,11 @@ def _curve(
     return [*points, [len(order), 100 * float(readout.validation_score_)]]
 
 
-def _trained(run: Run, seed: int, model: torch.nn.Module, fixed_weights: int) -> Measurement:
-    started = time.perf_counter()
-    config, data = run.config, run.data
-    rows, held = parts(run)
-    rows = rows[: config.train_limit]
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        step_epochs=20,
-        step_factor=0.7,
-        augmentation=Augmentation(dropout=0.875, shift=0.1),
-    )
-    sets = data.train.part("train", rows), data.train.part("validation", held), data.test
-    history: History = train(model, FASHION_MNIST, recipe, sets, seed, f"chip {seed}")
-    weights = sum(rows * columns for rows, columns in FASHION_MNIST.shapes.values())
-    readout = FASHION_MNIST.abstractions[-1].channels * CLASSES
-    return Measurement(
-        values={
-            **history.by_validation(),
-            **{f"{name} (paper)": value for name, value in history.by_test().items()},
-        },
-        fixed_weights=fixed_weights,
-        trained_weights=readout + weights - fixed_weights,
-        train_seconds=time.perf_counter() - started,
-        details={f"history {seed}": history.curves()},
-        note=f"{config.epochs} of the paper's 300 epochs, "
-        f"batch {config.batch_size}, {len(rows):,} images",
-    )
+def _trained(run: Run, seed: int, model: torch.nn.Module, *, frozen: bool) -> Measurement:
+    (rows, held), train = parts(run), run.data.train
+    fit = train.part("train", rows[: run.config.train_limit])
+    sets = fit, train.part("validation", held), run.data.test
+    return measure_trained(run, seed, model, TRAINING, sets, frozen=frozen)
 
 
 ON_CHIP = Metric(paper=77.20, paper_source=PAPER)

@@ -11,9 +11,8 @@ from deplm.data import fashion_mnist
 from deplm.encode import Batch, FrozenEncoder, calibration_batches, encode_all, make_batch
 from deplm.network import FASHION_MNIST, PointNetwork
 from deplm.pixel_grid import PixelGridEncoder, PixelGridNetwork
-from harness.chips import make_chip
+from deplm.rows import chip_of
 from harness.protocol import Run, split
-from rram import DEPLM_40NM, Chip
 from rram.crossbar import Reading
 
 
@@ -28,11 +27,6 @@ class Features:
     test: np.ndarray
     encode_seconds: float
     fixed_weights: int
-
-
-def chip_of(run: Run, seed: int) -> Chip:
-    """Chip number `seed` of the run."""
-    return make_chip(run.config, DEPLM_40NM, seed)
 
 
 def paper_features(run: Run, seed: int) -> Features:

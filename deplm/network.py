@@ -58,6 +58,11 @@ class PointNetwork:
         }
 
     @property
+    def width(self) -> int:
+        """Features of one cloud."""
+        return self.abstractions[-1].channels
+
+    @property
     def fixed_weights(self) -> int:
         """Number of fixed random weights."""
         return sum(rows * columns for rows, columns in self.shapes.values())

@@ -3,7 +3,6 @@
 `bash run_seg.sh --help` lists rows and constants.
 """
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,19 +16,20 @@ from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.part_clouds import PartData
 from deplm.part_measure import METRICS, ClosedForm, measure_closed_form
 from deplm.part_readout import choices
+from deplm.rows import Training, chip_of, measure_trained, together, with_effects
 from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork
 from deplm.segment_train import SEGMENTATION, PartSegmenter
-from deplm.train import Recipe, train
-from harness.chips import ChipConfig, make_chip
+from harness.chips import ChipConfig
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import Measurement, Metric, Row, Run, Table
-from rram import DEPLM_40NM, Chip
 from rram.crossbar import Reading
 
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
+MOVED = Augmentation(shift=0.1, scale=(0.8, 1.25))
+TRAINING = Training(PART_NETWORK, PARTS, 101, "shapes", 28, 0.5, MOVED, SEGMENTATION)
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,6 @@ def _samples(run: Run, kind: str) -> shapenet_part.PartShapes | None:
     return shapenet_part.load_files(files) if files and kind != "real" else None
 
 
-def chip_of(run: Run, seed: int) -> Chip:
-    """Chip number `seed` of the run."""
-    return make_chip(run.config, DEPLM_40NM, seed)
-
-
-def together(run: Run, seed: int) -> list[int]:
-    """Chips that are measured in one pass with chip `seed`.
-
-    The first is alone, so that its figure is soon there; the others share sampling and grouping.
-    """
-    first = run.seeds[:1]
-    return first if seed in first else run.seeds[1:]
-
-
 def closed_form_readout(run: Run, seed: int) -> Measurement:
     """The paper's network with a closed-form readout of every point of every shape."""
     return _closed_form(run, seed, PART_NETWORK, Reading())
@@ -124,8 +110,7 @@ def closed_form_readout(run: Run, seed: int) -> Measurement:
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The closed-form row, every product read with noise and bit-serial inputs."""
-    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
-    effects = f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs"
+    reading, effects = with_effects(run)
     return _closed_form(run, seed, PART_NETWORK, reading, note=effects)
 
 
@@ -173,35 +158,13 @@ def trained_twin(run: Run, seed: int) -> Measurement:
 
 
 def _trained(run: Run, seed: int, model: PartSegmenter) -> Measurement:
-    started = time.perf_counter()
-    config, data = run.config, run.data
+    data = run.data
     # Evenly over the categories: the shapes of one stand together.
-    count = min(config.train_limit or len(data.train), len(data.train))
+    count = min(run.config.train_limit or len(data.train), len(data.train))
     rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        step_epochs=28,
-        step_factor=0.5,
-        augmentation=Augmentation(shift=0.1, scale=(0.8, 1.25)),
-    )
     sets = replace(data.train, rows=rows), data.validation, data.test
-    history = train(model, PART_NETWORK, recipe, sets, seed, f"chip {seed}", SEGMENTATION)
-    readout, frozen = PART_NETWORK.width * PARTS, model.frozen
-    weights = PART_NETWORK.fixed_weights
-    epochs = f"{config.epochs} of the paper's 101 epochs, batch {config.batch_size}"
-    return Measurement(
-        values={
-            **history.by_validation(),
-            **{f"{name} (paper)": value for name, value in history.by_test().items()},
-        },
-        fixed_weights=weights if frozen else 0,
-        trained_weights=readout if frozen else readout + weights,
-        train_seconds=time.perf_counter() - started,
-        details={f"history {seed}": history.curves()},
-        note=note_of(run, f"{epochs}, {count:,} shapes"),
-    )
+    found = measure_trained(run, seed, model, TRAINING, sets, frozen=model.frozen)
+    return replace(found, note=note_of(run, found.note))
 
 
 def note_of(run: Run, *parts: str) -> str:

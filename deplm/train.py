@@ -131,7 +131,7 @@ class TrainedClassifier(nn.Module):
         shapes = network.shapes.values()
         self.layers = nn.ModuleList(nn.Linear(*shape, device=device) for shape in shapes)
         self.norms = nn.ModuleList(GroupedNorm(width, device=device) for _, width in shapes)
-        self.readout = nn.Linear(network.abstractions[-1].channels, classes, device=device)
+        self.readout = nn.Linear(network.width, classes, device=device)
 
     def forward(self, batches: list[Batch]) -> torch.Tensor:
         """Log-probabilities (clouds, classes)."""

@@ -35,7 +35,9 @@ def parser(table: Table) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_argument("--smoke", action="store_true", help="tiny synthetic data, seconds")
-    options.add_argument("--rows", help='names, separated by ";" or ","; "all" for all')
+    options.add_argument(
+        "--rows", nargs="+", metavar="NAME", help='in quotes, or separated by ";"; "all" for all'
+    )
     options.add_argument(
         "--seeds", type=int, default=None, help=f"how many chips (default {DEFAULT_CHIPS})"
     )
@@ -59,7 +61,7 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     options = parser(table).parse_args(argv)
     config = checked(smoke_config(table.config) if options.smoke else table.config())
     config = with_settings(config, options.set)
-    rows = chosen_rows(table, options.rows)
+    rows = chosen_rows(table, options.rows and ";".join(options.rows))
     default = project_root() / ("results/smoke" if options.smoke else "results")
     folder = Path(options.results or default)
     check_writable(folder)

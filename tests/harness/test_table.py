@@ -106,7 +106,7 @@ def test_only_the_rows_that_ran_are_replaced(tmp_path):
     run(tmp_path, "--seeds", "2")
     _, results = run(tmp_path, "--rows", "second", "--seeds", "3")
     assert [len(r["values"]) for r in results["rows"]] == [2, 2, 3]
-    _, results = run(tmp_path, "--rows", "once;second", "--seeds", "2")
+    _, results = run(tmp_path, "--rows", "once", "second", "--seeds", "2")
     assert [(r["row"], len(r["values"])) for r in results["rows"]][2:] == [
         ("second", 2),
         ("once", 1),

@@ -1,0 +1,114 @@
+"""What the rows of the three DEPLM tables share: chips, their effects, training by gradient."""
+
+import time
+from dataclasses import dataclass
+
+from torch import nn
+
+from deplm.augment import Augmentation
+from deplm.encode import CloudSet
+from deplm.network import PointNetwork
+from deplm.segment import PartNetwork
+from deplm.train import CLASSIFICATION, Recipe, Task, train
+from harness.chips import make_chip
+from harness.protocol import Measurement, Run
+from rram import DEPLM_40NM, Chip
+from rram.crossbar import Reading
+
+
+def chip_of(run: Run, seed: int) -> Chip:
+    """Chip number `seed` of the run."""
+    return make_chip(run.config, DEPLM_40NM, seed)
+
+
+def together(run: Run, seed: int) -> list[int]:
+    """Chips that are measured in one pass with chip `seed`.
+
+    The first is alone, so that its figure is soon there; the others share sampling and grouping.
+    """
+    first = run.seeds[:1]
+    return first if seed in first else run.seeds[1:]
+
+
+def with_effects(run: Run) -> tuple[Reading, str]:
+    """A reading with noise in every product and bit-serial inputs, and its words for a note."""
+    reading = Reading(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    return (
+        reading,
+        f"{reading.read_noise:.1%} read noise a product, {reading.input_bits}-bit inputs",
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """The published training of a table (DEPLM, code).
+
+    Attributes:
+        network: whose layers the model has.
+        outputs: of the readout.
+        epochs: published.
+        items: what the training set consists of, for the note: "images".
+        step_epochs: see `Recipe`.
+        step_factor: see `Recipe`.
+        augmentation: see `Recipe`.
+        task: see `train`.
+    """
+
+    network: PointNetwork | PartNetwork
+    outputs: int
+    epochs: int
+    items: str
+    step_epochs: int
+    step_factor: float
+    augmentation: Augmentation
+    task: Task = CLASSIFICATION
+
+    @property
+    def readout(self) -> int:
+        """Weights of the readout."""
+        return self.outputs * self.network.width
+
+
+def measure_trained(
+    run: Run,
+    seed: int,
+    model: nn.Module,
+    training: Training,
+    sets: tuple[CloudSet, CloudSet, CloudSet],
+    *,
+    frozen: bool,
+) -> Measurement:
+    """Train `model`, and look at the test set in both protocols.
+
+    Args:
+        run: with `epochs`, `batch_size` and `learning_rate` in its constants.
+        seed: of the chip, and of all that is drawn in training.
+        model: to train.
+        training: how.
+        sets: training, validation and test clouds.
+        frozen: whether the layers before the readout are the chip's.
+    """
+    started, config = time.perf_counter(), run.config
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        step_epochs=training.step_epochs,
+        step_factor=training.step_factor,
+        augmentation=training.augmentation,
+    )
+    label = f"chip {seed}"
+    history = train(model, training.network, recipe, sets, seed, label, training.task)
+    layers = training.network.fixed_weights
+    return Measurement(
+        values={
+            **history.by_validation(),
+            **{f"{name} (paper)": value for name, value in history.by_test().items()},
+        },
+        fixed_weights=layers if frozen else 0,
+        trained_weights=training.readout + (0 if frozen else layers),
+        train_seconds=time.perf_counter() - started,
+        details={f"history {seed}": history.curves()},
+        note=f"{config.epochs} of the paper's {training.epochs} epochs, "
+        f"batch {config.batch_size}, {len(sets[0]):,} {training.items}",
+    )
