@@ -39,9 +39,9 @@ class Encoders(nn.Module):
         self.recipe = recipe
         self.sides = nn.ModuleList(Trained(spec, 2 * seed + n) for n, spec in enumerate(specs))
 
-    def forward(self, side: int, x: torch.Tensor) -> torch.Tensor:
-        """Embeddings (B, d) of spikes (T, B, channels) of side 0 or 1."""
-        out = ACTIVATIONS[self.recipe.activation](self.sides[side](x))
+    def forward(self, side: int, trains: SpikeTrains) -> torch.Tensor:
+        """Embeddings (B, d) of the spike trains of side 0 or 1."""
+        out = ACTIVATIONS[self.recipe.activation](self.sides[side](trains))
         return nn.functional.normalize(out, dim=-1) if self.recipe.normalise else out
 
     @property
@@ -69,7 +69,7 @@ def srnn_trainer(
 
     def of_batch(model: Encoders, batch: list[torch.Tensor]) -> torch.Tensor:
         sides = (
-            model(n, _dense(trains[n], rows[0].cpu().numpy(), device))[None]
+            model(n, trains[n].take(rows[0].cpu().numpy()))[None]
             for n, rows in enumerate(batch[:2])
         )
         if loss is not None:
@@ -91,11 +91,7 @@ def srnn_trainer(
                     of_batch(model, batch).sum().backward()
                     _limit_gradients(model)
                     optimizer.step()
-            measure(
-                lambda side, rows, chosen: _embedded(
-                    models[chosen], trains[side], side, rows, device
-                )
-            )
+            measure(lambda side, rows, chosen: _embedded(models[chosen], trains[side], side, rows))
             print(f"epoch {epoch} of {recipe.epochs}", flush=True)
 
     return train
@@ -112,15 +108,11 @@ def _limit_gradients(model: Encoders) -> None:
 
 @torch.no_grad()
 def _embedded(
-    models: list[Encoders], trains: SpikeTrains, side: int, rows: np.ndarray, device: str
+    models: list[Encoders], trains: SpikeTrains, side: int, rows: np.ndarray
 ) -> torch.Tensor:
     """(M, rows, d)."""
     parts = []
     for start in range(0, len(rows), AT_ONCE):
-        x = _dense(trains, rows[start : start + AT_ONCE], device)
+        x = trains.take(rows[start : start + AT_ONCE])
         parts.append(torch.stack([model(side, x) for model in models]))
     return torch.cat(parts, 1)
-
-
-def _dense(trains: SpikeTrains, rows: np.ndarray, device: str) -> torch.Tensor:
-    return torch.from_numpy(trains.take(rows).dense(np.uint8)).to(device).float()

@@ -140,7 +140,7 @@ def _trained(published: TrainedSpec, load: Load) -> Measure:
                 (history.validation, cut.trains.take(held), cut.labels[held]),
                 (history.test, data.test, data.test_labels),
             ):
-                guesses = predict(network, trains, run.device)
+                guesses = predict(network, trains)
                 record.append(100 * float((guesses == labels).mean()))
             print(f"epoch {epoch} of {spec.epochs}: validation {history.validation[-1]:.2f} %")
 

@@ -43,7 +43,7 @@ def test_gradients_reach_every_weight():
     trains, labels = easy(20)
     for readout in ("linear", "spiking", "rnn"):
         network = trained.Trained(replace(SPEC, readout=readout, threshold=0.1), 0)
-        scores = network(torch.from_numpy(trains.dense()))
+        scores = network(trains)
         torch.nn.functional.cross_entropy(scores, torch.from_numpy(labels)).backward()
         assert network.input.grad.abs().sum() > 0
         assert network.recurrent.grad.abs().sum() > 0
@@ -55,5 +55,5 @@ def test_what_does_not_fit_is_said():
         replace(SPEC, readout="relu")
     with pytest.raises(UserError, match="epochs"):
         replace(SPEC, epochs=0)
-    with pytest.raises(UserError, match=r"\(T, B, 12\)"):
-        trained.Trained(SPEC, 0)(torch.zeros(10, 2, 5))
+    with pytest.raises(UserError, match="5 channels, expected 12"):
+        trained.Trained(SPEC, 0)(SpikeTrains.from_dense(np.zeros((10, 2, 5), np.uint8)))
