@@ -27,6 +27,7 @@ from lsm.reservoir import (
     gaussian,
 )
 from lsm.spikes import SpikeTrains
+from lsm.trained import TrainedSpec
 
 # Reservoir, samples, and the share of (step, channel) that spike: measured on 597 real N-MNIST
 # recordings and on FSDD before the simulated cochlea (a real N-TIDIGITS utterance: 0.043);
@@ -92,7 +93,7 @@ PEERS: dict[str, Peer] = {
 }
 
 
-def spikes_like(spec: ReservoirSpec, samples: int, density: float) -> SpikeTrains:
+def spikes_like(spec: ReservoirSpec | TrainedSpec, samples: int, density: float) -> SpikeTrains:
     """Random spikes of a mean density, with channels that differ as a picture's or a voice's do."""
     generator = np.random.default_rng(0)
     rates = generator.gamma(0.5, 2.4 * density, (1, samples, spec.inputs)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""Paired timings and peak memory, for `benchmarks.encode_spikes`."""
+"""Paired timings and peak memory, for the benchmarks of spikes."""
 
 import gc
 import multiprocessing

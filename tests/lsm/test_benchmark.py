@@ -2,12 +2,24 @@ import json
 
 import pytest
 
-from benchmarks import encode_spikes
+from benchmarks import encode_spikes, train_spikes
+
+
+def cases(benchmark, folder):
+    assert benchmark.main(["--smoke", "--repeats", "1", "--results", str(folder)]) == 0
+    (written,) = folder.glob("bench_*.json")
+    found = json.loads(written.read_text())["cases"]
+    assert {case["case"] for case in found} == set(benchmark.CASES)
+    return found
 
 
 @pytest.mark.slow
-def test_the_benchmark_runs_and_agrees(tmp_path):
-    assert encode_spikes.main(["--smoke", "--repeats", "1", "--results", str(tmp_path)]) == 0
-    cases = json.loads((tmp_path / "bench_encode_spikes.json").read_text())["cases"]
-    assert {case["case"] for case in cases} == set(encode_spikes.CASES)
-    assert all(case["agrees"] for case in cases if case["peer"] == "dense torch loop")
+def test_encoding_runs_and_agrees(tmp_path):
+    found = cases(encode_spikes, tmp_path)
+    assert all(case["agrees"] for case in found if case["peer"] == "dense torch loop")
+
+
+@pytest.mark.slow
+def test_training_runs_and_agrees(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # put back what the benchmark sets
+    assert all(case["agrees"] for case in cases(train_spikes, tmp_path))
