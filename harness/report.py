@@ -54,16 +54,18 @@ def text_table(records: list[dict[str, Any]]) -> str:
 
 
 def headlines(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Cells under `README_HEAD`: of every row its first figure, and those the paper has too.
+    """Cells under `README_HEAD`: of every row its first figure, and the other main ones.
 
-    Both protocols of a figure share a line.
+    Those are the paper's, and those measured in both protocols, which share a line.
     """
     lines = []
     for _, row in groupby(records, key=lambda record: record["row"]):
         row = list(row)
         test = {r["metric"]: cells(r)[3] for r in row if r["protocol"] == "paper"}
         chosen = [r for r in row if r["protocol"] == "validation"]
-        shown = [r for n, r in enumerate(chosen) if n == 0 or r["paper"] is not None]
+        shown = [
+            r for r in chosen if r is chosen[0] or r["paper"] is not None or r["metric"] in test
+        ]
         for name, metric, paper, here, chips, data, _, weights, seconds in map(cells, shown):
             best = test.get(metric, "")
             lines.append((name, metric, paper, here, best, chips, data, weights, seconds))
@@ -87,8 +89,8 @@ def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> st
         )
         opened = "<details open>" if kinds == "real" else "<details>"
         parts += [opened, f"<summary>{title}: <code>bash {result['command']}</code></summary>", ""]
-        parts += [table, "", "Each row alone, as measured:", "", *commands]
-        parts += ["", "</details>", ""]
+        parts += [table, "", "<details><summary>Each row alone, as measured</summary>", ""]
+        parts += [*commands, "", "</details>", "</details>", ""]
     return "\n".join(parts).rstrip()
 
 

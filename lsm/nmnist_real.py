@@ -32,7 +32,7 @@ LIKENESS = {
     "pause_2_simulated_ms": "ms", "rhythm_correlation": "", "image_correlation": "",
     "image_correlation_lowest": "",
 }  # fmt: skip
-TRANSFER = {"on_simulated": "%", "on_real": "%", "points_lost": "points"}
+TRANSFER = {"points_lost": "points", "on_simulated": "%", "on_real": "%"}
 Encode = Callable[[SpikeTrains], np.ndarray]
 
 

@@ -243,6 +243,20 @@ def test_readme_is_filled_between_its_marks(tmp_path, capsys):
     assert "<!-- results -->" in capsys.readouterr().err
 
 
+def test_headlines_are_the_first_the_papers_and_those_of_both_protocols(tmp_path):
+    _, results = run(tmp_path)
+    (record,) = (r for r in results["rows"] if r["row"] == "second")
+    names = [
+        ("first", None, "validation"),
+        ("aside", None, "validation"),
+        ("theirs", 77.0, "validation"),
+        ("both", None, "validation"),
+        ("both", None, "paper"),
+    ]
+    records = [record | {"metric": m, "paper": p, "protocol": kind} for m, p, kind in names]
+    assert [line[1] for line in report.headlines(records)] == ["first", "theirs", "both"]
+
+
 def test_split_is_whole_disjoint_and_repeats():
     rows, held = split(100, 0.2)
     assert len(held) == 20
