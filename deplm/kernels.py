@@ -175,6 +175,39 @@ def neighbour_max(projected, neighbours, out):
 
 
 @compiled
+def group_sums(projected, sign, neighbours, sums, best, who):
+    """Sum and extreme of the rows of every group, for networks that are trained.
+
+    projected (B, N, C) float32 and neighbours (B, S, K) -> sums and best (B, S, C), and who
+    (B, S, C) int32, the point that has the extreme: a maximum where sign (C,) is 1, else, at
+    -1, a minimum.
+    """
+    for b in range(len(projected)):
+        for s in range(neighbours.shape[1]):
+            for k in range(neighbours.shape[2]):
+                n = neighbours[b, s, k]
+                for c in range(projected.shape[2]):
+                    value = projected[b, n, c]
+                    sums[b, s, c] = value + (sums[b, s, c] if k else np.float32(0))
+                    better = k == 0 or sign[c] * value > sign[c] * best[b, s, c]
+                    best[b, s, c] = value if better else best[b, s, c]
+                    who[b, s, c] = n if better else who[b, s, c]
+
+
+@compiled
+def group_sums_gradient(of_sums, of_best, neighbours, who, out):
+    """Back through `group_sums`: adds to out (B, N, C), the gradient of `projected`."""
+    for b in range(len(out)):
+        for s in range(neighbours.shape[1]):
+            for k in range(neighbours.shape[2]):
+                n = neighbours[b, s, k]
+                for c in range(out.shape[2]):
+                    out[b, n, c] += of_sums[b, s, c]
+            for c in range(out.shape[2]):
+                out[b, who[b, s, c], c] += of_best[b, s, c]
+
+
+@compiled
 def rectify(maxima, offset, scale, shift):
     """maxima (n, C) -> ReLU of (maxima - offset) scale + shift, in place; offset (n, C)."""
     for row in range(len(maxima)):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from deplm.grouped_norm import GroupedNorm
+from deplm.grouped_norm import PART, GroupedNorm, group_sums, group_sums_in_bags
+from deplm.points import gather
 from tests.oracles import grouped_norm as oracle
 
 CLOUDS, POINTS, CENTRES, NEIGHBOURS, CHANNELS = 3, 20, 6, 5, 7
@@ -66,3 +67,22 @@ def test_one_group_of_all_points():
     projected, _, _, norms = setting(7)
     for ours, theirs in zip(*both(projected, None, None, norms), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("clouds", [2, 2 * PART + 3])
+@pytest.mark.parametrize("way", [group_sums, group_sums_in_bags])
+def test_sums_and_extremes_of_groups(clouds, way):
+    generator = torch.Generator().manual_seed(clouds)
+    projected = torch.randn(clouds, POINTS, CHANNELS, generator=generator).requires_grad_()
+    neighbours = torch.randint(POINTS, (clouds, CENTRES, NEIGHBOURS), generator=generator).int()
+    sign = torch.tensor([1.0, -1, 1, 1, -1, -1, 1])
+    grouped = gather(projected, neighbours)
+    expected = grouped.sum(2), (grouped * sign).amax(2) * sign
+    found = way(projected, sign, neighbours)
+    weights = torch.randn(2, *found[0].shape, generator=generator)
+    gradients = [
+        torch.autograd.grad((weights[0] * pair[0] + weights[1] * pair[1]).sum(), projected)[0]
+        for pair in (found, expected)
+    ]
+    for ours, theirs in zip((*found, gradients[0]), (*expected, gradients[1]), strict=True):
+        torch.testing.assert_close(ours, theirs)
