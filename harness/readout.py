@@ -20,6 +20,7 @@ Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
 LOGISTIC_PENALTIES = (1e-2, 3e-3)
 BLOCK = 4096  # rows turned to float64 at a time
+FEW = 2  # rows a feature, below which all sums of dragged targets are in float64
 
 
 class RidgeReadout(ClassifierMixin, BaseEstimator):
@@ -144,7 +145,7 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
         classes: number of classes.
         penalties: as in `RidgeReadout`.
         steps: at most.
-        products: as in `RidgeReadout`.
+        products: as in `RidgeReadout`; where rows are few, float64 all the same.
 
     Attributes:
         penalty_, steps_: chosen.
@@ -167,7 +168,12 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
 
     def fit(self, training: Rows, validation: Rows) -> Self:
         """Rows are (features (n, D), labels (n,))."""
-        ridge = RidgeReadout(self.classes, self.penalties, self.products)
+        products = self.products
+        if len(training[0]) < FEW * training[0].shape[1]:
+            # Here float32 does not carry small penalties: figures would hang on the order of sums.
+            products = np.float64
+            training, validation = ((x.astype(np.float64), y) for x, y in (training, validation))
+        ridge = RidgeReadout(self.classes, self.penalties, products)
         ridge.partial_fit(*training)
         alone = RidgeReadout(self.classes).merge(ridge)
         self.penalty_ = ridge.best_penalty([validation])
@@ -198,7 +204,7 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
         factor = ridge.factor(self.penalty_)
         solution = ridge.solution(factor)
         for step in range(steps + 1):
-            coef, intercept = (part.astype(np.float32) for part in solution)
+            coef, intercept = (part.astype(parts[0][0].dtype) for part in solution)
             yield coef, intercept
             if step < steps:
                 sums = [_dragged_sums(*part, coef, intercept) for part in parts]

@@ -91,6 +91,19 @@ def test_one_drag_by_hand():
     assert second[0][0, 1] == pytest.approx(slope, abs=1e-6)
 
 
+def test_few_rows_do_not_hang_on_the_order_of_sums():
+    # Noise that all features share leaves directions of little variance, as rates of neurons do.
+    x, labels = blobs(60, width=31, spread=0.1)
+    x = (x @ (np.eye(31) + 3)).astype(np.float32)
+    order = np.random.default_rng(0).permutation(60)
+    found = [
+        DraggedRidge(3, (1e-6,), steps=16).fit((x[rows], labels[rows]), (x, labels))
+        for rows in (np.arange(60), order)
+    ]
+    assert found[0].steps_ == found[1].steps_ == 16
+    np.testing.assert_allclose(found[0].coef_, found[1].coef_, rtol=0, atol=1e-9)
+
+
 def test_every_drag_lowers_the_loss():
     """The squared distance to the dragged targets falls from step to step."""
     x, labels = blobs(500)
