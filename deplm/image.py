@@ -30,12 +30,11 @@ from deplm.train import FrozenClassifier, TrainedClassifier
 from harness.chips import ChipConfig
 from harness.cli import main
 from harness.config import constant
+from harness.logistic import LOGISTIC_PENALTIES, LogisticReadout
 from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table
 from harness.readout import (
-    LOGISTIC_PENALTIES,
     RIDGE_PENALTIES,
     DraggedRidge,
-    LogisticReadout,
     Readout,
     RidgeReadout,
     Rows,

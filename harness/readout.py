@@ -1,14 +1,14 @@
-"""Trained linear readouts of frozen features, in scikit-learn's conventions."""
+"""Ridge readouts of frozen features, in closed form and in scikit-learn's conventions.
+
+Logistic regression is in `harness.logistic`.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
-import torch
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, ClassifierMixin
-from torch.nn import functional
 
 from harness.errors import UserError
 
@@ -18,7 +18,6 @@ Factor = tuple[np.ndarray, bool]  # as scipy.linalg.cho_factor gives it
 Targets = tuple[np.ndarray, np.ndarray]  # their sum (classes,) and X^T Y (D, classes)
 Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept (classes,)
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
-LOGISTIC_PENALTIES = (1e-2, 3e-3)
 BLOCK = 4096  # rows turned to float64 at a time
 FEW = 2  # rows a feature, below which all sums of dragged targets are in float64
 
@@ -55,7 +54,7 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
 
     def partial_fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
         """Add rows: features (n, D), labels (n,)."""
-        _check_rows(features, labels, self.classes)
+        check_rows(features, labels, self.classes)
         self._add(_sums(features, labels, self.classes, self.products))
         return self
 
@@ -220,107 +219,6 @@ def _dragged_sums(
     return targets.sum(0, np.float64), x.T @ targets
 
 
-class LogisticReadout(ClassifierMixin, BaseEstimator):
-    """Multinomial logistic regression on standardised features, by L-BFGS.
-
-    Minimises mean cross-entropy + penalty / 2 |W|^2. scikit-learn's own works in float64 on such
-    float32 rows and takes ten times as long; `tests/harness/test_readout.py` holds both together.
-
-    Args:
-        classes: number of classes; labels are 0 to classes - 1.
-        penalties: chosen among on validation rows.
-        iterations: of L-BFGS, at most, for every fit.
-
-    Attributes:
-        penalty_: chosen.
-        validation_score_: accuracy on the validation rows, before they were fitted too.
-        coef_, intercept_: (D, classes), (classes,), for features as they come.
-    """
-
-    def __init__(
-        self,
-        classes: int,
-        penalties: Sequence[float] = LOGISTIC_PENALTIES,
-        iterations: int = 60,
-    ) -> None:
-        self.classes = classes
-        self.penalties = penalties
-        self.iterations = iterations
-
-    def fit(self, training: Rows, validation: Rows | None = None) -> Self:
-        """Choose the penalty on the validation rows, then fit to both parts.
-
-        Without validation rows the only penalty there is holds.
-        """
-        parts = [training] if validation is None else [training, validation]
-        for part in parts:
-            _check_rows(*part, self.classes)
-        mean = training[0].mean(0, dtype=np.float64)
-        deviation = training[0].std(0, dtype=np.float64)
-        scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
-        standard = [_standardised(part, mean, scale) for part in parts]
-        weights = np.zeros((len(mean) + 1, self.classes))
-        if validation is None:
-            (self.penalty_,) = self.penalties
-        else:
-            self.penalty_, weights = self._chosen(*standard, weights)
-        weights = self._minimise(standard, self.penalty_, weights)
-        self.coef_ = weights[:-1] * scale[:, None]
-        self.intercept_ = weights[-1] - mean @ self.coef_
-        self.classes_ = np.arange(self.classes)
-        return self
-
-    def _chosen(self, training: tuple, validation: tuple, weights: np.ndarray) -> tuple:
-        """Best penalty and its weights, starting from `weights`."""
-        x, labels = validation
-        right, found = {}, {}
-        # From the strongest penalty down: each fit starts where the one before ended.
-        for penalty in sorted(self.penalties, reverse=True):
-            weights = self._minimise([training], penalty, weights)
-            guesses = (x @ torch.from_numpy(weights[:-1]).float()).numpy() + weights[-1]
-            right[penalty] = np.sum(guesses.argmax(1) == labels.numpy())
-            found[penalty] = weights
-        best = max(right, key=right.__getitem__)
-        self.validation_score_ = right[best] / len(labels)
-        return best, found[best]
-
-    def decision_function(self, features: np.ndarray) -> np.ndarray:
-        """Scores (n, classes)."""
-        return features @ self.coef_.astype(features.dtype) + self.intercept_
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Labels (n,) of features (n, D)."""
-        return self.decision_function(features).argmax(1)
-
-    def _minimise(self, parts: list, penalty: float, start: np.ndarray) -> np.ndarray:
-        count = sum(len(labels) for _, labels in parts)
-
-        def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            weights = torch.from_numpy(flat.reshape(start.shape)).float()
-            value, gradient = 0.0, np.zeros(start.shape)
-            for x, labels in parts:
-                scores = torch.addmm(weights[-1], x, weights[:-1])
-                value += functional.cross_entropy(scores, labels, reduction="sum").item() / count
-                error = scores.softmax(1)
-                error[torch.arange(len(labels)), labels] -= 1
-                gradient[:-1] += (
-                    error.T @ x
-                ).T.numpy() / count  # x.T @ error takes 7 times as long
-                gradient[-1] += error.sum(0).numpy() / count
-            ridge = flat.reshape(start.shape).copy()
-            ridge[-1] = 0
-            return value + penalty / 2 * np.sum(ridge**2), (gradient + penalty * ridge).ravel()
-
-        options = {"maxiter": self.iterations, "ftol": 0, "gtol": 1e-6}
-        end = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-        return end.x.reshape(start.shape)
-
-
-def _standardised(part: Rows, mean: np.ndarray, scale: np.ndarray) -> tuple:
-    x = (part[0] - mean.astype(np.float32)) * scale.astype(np.float32)
-    return torch.from_numpy(x), torch.from_numpy(np.asarray(part[1], np.int64))
-
-
 def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:
     """Rows, sums of x and y, X^T X and X^T Y: float64, but for the products of a block."""
     count, width = features.shape
@@ -342,7 +240,8 @@ def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type
     return count, rest + count * mean, y_sum, gram, cross + np.outer(mean, y_sum)
 
 
-def _check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+def check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+    """Raise `UserError` where rows cannot be fitted: shapes, labels, NaN, none at all."""
     if features.ndim != 2 or labels.shape != (len(features),) or len(labels) == 0:
         raise UserError(f"features {features.shape} and labels {labels.shape}: no rows to fit")
     if labels.min() < 0 or labels.max() >= classes:

@@ -9,8 +9,9 @@ from sklearn.metrics import confusion_matrix
 
 from harness.config import constant
 from harness.errors import UserError
+from harness.logistic import LogisticReadout
 from harness.protocol import SPLIT_SEED, Measurement, Run, split
-from harness.readout import DraggedRidge, LogisticReadout, Readout, RidgeReadout, Rows
+from harness.readout import DraggedRidge, Readout, RidgeReadout, Rows
 from lsm.chips import CHIP, LsmConfig, make_reservoir
 from lsm.data.storage import SpikeSet
 from lsm.encode import Reads, encode

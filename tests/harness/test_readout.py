@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from harness.errors import UserError
-from harness.readout import DraggedRidge, LogisticReadout, RidgeReadout
+from harness.logistic import LogisticReadout
+from harness.readout import DraggedRidge, RidgeReadout
 
 
 def blobs(count, width=6, classes=3, seed=0, spread=1.5):
