@@ -12,32 +12,6 @@ summing = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc",
 
 
 @compiled
-def event_products(rows, channels, weights, out):
-    """Add the weights (C, N) of the active channels to out (B, T, N); rows as `SpikeTrains` has."""
-    samples, steps, neurons = out.shape
-    for b in range(samples):
-        for t in range(steps):
-            row = b * steps + t
-            for k in range(rows[row], rows[row + 1]):
-                c = np.int64(channels[k])
-                for j in range(neurons):
-                    out[b, t, j] += weights[c, j]
-
-
-@compiled
-def event_gradient(rows, channels, gradient, out):
-    """Of `event_products` with respect to the weights: adds gradient (B, T, N) to out (C, N)."""
-    samples, steps, neurons = gradient.shape
-    for b in range(samples):
-        for t in range(steps):
-            row = b * steps + t
-            for k in range(rows[row], rows[row + 1]):
-                c = np.int64(channels[k])
-                for j in range(neurons):
-                    out[c, j] += gradient[b, t, j]
-
-
-@compiled
 def spiking_steps(drives, recurrent, decay, threshold, membranes, spikes):
     """`lsm.neurons.lif_step` over time: drives (B, T, N) -> membranes and spikes (B, T, N).
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from harness.parallel import map_in_order
 from lsm import gradient_kernels as kernels
@@ -54,26 +55,20 @@ def stepwise(
 class _EventProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, trains: SpikeTrains, weights: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
-        ctx.trains = trains
-        out = np.zeros((len(trains), trains.steps, weights.shape[1]), _kind(weights))
-        table = weights.detach().numpy()
-
-        def add(part: slice) -> None:
-            kernels.event_products(_rows(trains, part), trains.channels, table, out[part])
-
-        _in_parts(add, len(trains))
-        return torch.from_numpy(out).transpose(0, 1)
+        ctx.trains, table = trains, weights.detach().numpy()
+        parts = _in_parts(lambda part: _matrix(trains, part, table.dtype) @ table, len(trains))
+        out = torch.from_numpy(np.concatenate(parts))
+        return out.view(len(trains), trains.steps, -1).transpose(0, 1)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple:  # noqa: ANN401
         trains, upstream = ctx.trains, _by_sample(gradient)
+        width = upstream.shape[2]
 
-        def add(part: slice) -> np.ndarray:
-            out = np.zeros((trains.inputs, upstream.shape[2]), upstream.dtype)
-            kernels.event_gradient(_rows(trains, part), trains.channels, upstream[part], out)
-            return out
+        def added(part: slice) -> np.ndarray:
+            return _matrix(trains, part, upstream.dtype).T @ upstream[part].reshape(-1, width)
 
-        return None, torch.from_numpy(sum(_in_parts(add, len(trains))))
+        return None, torch.from_numpy(sum(_in_parts(added, len(trains))))
 
 
 class _SpikingLayer(torch.autograd.Function):
@@ -84,12 +79,11 @@ class _SpikingLayer(torch.autograd.Function):
         recurrent: torch.Tensor | None,
         parameters: LIFParameters,
     ) -> torch.Tensor:
-        kind = _kind(drives)
-        table = np.zeros((0, drives.shape[2]), kind)
+        into = _by_sample(drives)
+        table = np.zeros((0, into.shape[2]), into.dtype)
         if recurrent is not None:
             table = recurrent.detach().contiguous().numpy()
-        decay, threshold = map(kind.type, parameters)
-        into = _by_sample(drives)
+        decay, threshold = map(into.dtype.type, parameters)
         membranes, spikes = np.empty_like(into), np.empty_like(into)
 
         def run(part: slice) -> None:
@@ -128,12 +122,12 @@ def _in_parts(function: Any, samples: int) -> list:  # noqa: ANN401
     return list(map_in_order(function, map(slice, ends[:-1], ends[1:])))
 
 
-def _rows(trains: SpikeTrains, part: slice) -> np.ndarray:
-    return trains.rows[part.start * trains.steps : part.stop * trains.steps + 1]
-
-
-def _kind(x: torch.Tensor) -> np.dtype:
-    return np.dtype(str(x.dtype).removeprefix("torch."))
+def _matrix(trains: SpikeTrains, part: slice, kind: np.dtype) -> csr_array:
+    """Spikes of some samples as a sparse matrix (samples * steps, inputs) of ones."""
+    rows = trains.rows[part.start * trains.steps : part.stop * trains.steps + 1]
+    channels = trains.channels[rows[0] : rows[-1]]
+    shape = len(rows) - 1, trains.inputs
+    return csr_array((np.ones(len(channels), kind), channels, rows - rows[0]), shape=shape)
 
 
 def _by_sample(x: torch.Tensor) -> np.ndarray:
