@@ -5,24 +5,19 @@ turn with ours, and writes `results/bench_encode_spikes.json`. Peers are fed the
 by the same two matrix products a step; they differ in how they do the neurons.
 """
 
-import argparse
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.spike_timing import paired_medians, peak_mb
-from harness.records import machine, write_atomically
+from benchmarks.timing import paired_medians, peak_mb, spike_benchmark
 from lsm.encode import encode
 from lsm.reservoir import (
     BRAIN_VISUAL_LETTER,
     BRAIN_VISUAL_NEURAL,
     NMNIST,
     NTIDIGITS,
-    Reservoir,
     ReservoirSpec,
     gaussian,
 )
@@ -101,43 +96,53 @@ def spikes_like(spec: ReservoirSpec | TrainedSpec, samples: int, density: float)
     return SpikeTrains.from_dense(generator.random((spec.steps, samples, spec.inputs)) < rates)
 
 
-def measure(case: str, peer: str, repeats: int, shrink: int = 1) -> dict:
-    """One case beside one peer, as a record of the results file."""
+def prepared(case: str, peer: str | None, shrink: int) -> Callable[[], np.ndarray]:
+    """Spike counts of one case: ours (peer None), or a peer's."""
     spec, samples, density = CASES[case]
     spec, samples = replace(spec, steps=spec.steps // shrink), samples // shrink
     trains, reservoir = spikes_like(spec, samples, density), gaussian(spec, 0)
+    if peer is None:
+        encode(trains.take(slice(1)), reservoir, threads=1)  # compiles
+        return lambda: np.round(encode(trains, reservoir, threads=1) * np.float32(trains.steps))
     dense = torch.from_numpy(trains.dense())
     weights = torch.from_numpy(reservoir.weights).split([spec.inputs, spec.neurons])
     weights = [w.contiguous() for w in weights]
-
-    def ours() -> np.ndarray:
-        return _counts(trains, reservoir)
 
     def theirs() -> np.ndarray:
         with torch.no_grad():
             return PEERS[peer](dense, *weights, spec).numpy()
 
-    a, b = ours(), theirs()
-    ms_ours, ms_peer = (ms / samples for ms in paired_medians(ours, theirs, repeats))
-    return {
-        "case": case,
-        "peer": peer,
-        "threads": 1,
-        "ms_ours": ms_ours,
-        "ms_peer": ms_peer,
-        "ratio": ms_peer / ms_ours,
-        "agrees": bool(np.array_equal(a, b)),
-        "counts_that_differ": float((a != b).mean()),
-        "peak_mb_ours": peak_mb(ours),
-        "peak_mb_peer": peak_mb(theirs),
-        "input_density": trains.density,
-        "firing_rate": float(a.mean() / spec.steps),
-        "samples": samples,
-    }
+    return theirs
 
 
-def _counts(trains: SpikeTrains, reservoir: Reservoir) -> np.ndarray:
-    return np.round(encode(trains, reservoir, threads=1) * np.float32(trains.steps))
+def measure(repeats: int, shrink: int) -> Iterator[dict]:
+    """Every case beside every peer that is installed, as records of the results file."""
+    peers = [peer for peer in PEERS if installed(peer)]
+    for peer in sorted(set(PEERS) - set(peers)):
+        print(f"{peer} is not installed and left out")
+    for case, (spec, samples, density) in CASES.items():
+        ours = prepared(case, None, shrink)
+        memory = peak_mb(prepared, case, None, shrink)
+        for peer in peers:
+            theirs = prepared(case, peer, shrink)
+            a, b = ours(), theirs()
+            seconds, peer_seconds, ratio = paired_medians(ours, theirs, repeats)
+            per_sample = 1000 / (samples // shrink)
+            yield {
+                "case": case,
+                "peer": peer,
+                "threads": 1,
+                "ms_ours": seconds * per_sample,
+                "ms_peer": peer_seconds * per_sample,
+                "ratio": ratio,
+                "agrees": bool(np.array_equal(a, b)),
+                "counts_that_differ": float((a != b).mean()),
+                "peak_mb_ours": memory,
+                "peak_mb_peer": peak_mb(prepared, case, peer, shrink),
+                "input_density": density,
+                "firing_rate": float(a.mean() / (spec.steps // shrink)),
+                "samples": samples // shrink,
+            }
 
 
 def installed(peer: str) -> bool:
@@ -154,31 +159,7 @@ _SMALL = ReservoirSpec(1, 1, 0.5, 1.0, 1.0, 1)
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.encode_spikes", description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--repeats", type=int, default=9, help="pairs of runs (default 9)")
-    parser.add_argument("--smoke", action="store_true", help="a few samples and steps")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    peers = [peer for peer in PEERS if installed(peer)]
-    for peer in sorted(set(PEERS) - set(peers)):
-        print(f"{peer} is not installed and left out")
-    line = "{:<24} {:<17} {:>9} {:>9} {:>7}  {:<6} {:>8} {:>8}"
-    print(
-        line.format("case", "peer", "ms ours", "ms peer", "ratio", "agrees", "MB ours", "MB peer")
-    )
-    cases = []
-    for case in CASES:
-        for peer in peers:
-            c = measure(case, peer, options.repeats, shrink=8 if options.smoke else 1)
-            cases.append(c)
-            cells = [f"{c[k]:.4f}" for k in ("ms_ours", "ms_peer")] + [f"{c['ratio']:.1f}"]
-            memory = [f"{c[k]:.0f}" for k in ("peak_mb_ours", "peak_mb_peer")]
-            print(line.format(case, peer, *cells, str(c["agrees"]), *memory), flush=True)
-    options.results.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"machine": machine("cpu"), "cases": cases}, indent=1) + "\n"
-    write_atomically(options.results / "bench_encode_spikes.json", text)
-    return 0
+    return spike_benchmark("encode_spikes", __doc__, measure, argv)
 
 
 if __name__ == "__main__":

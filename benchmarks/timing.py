@@ -1,17 +1,22 @@
-"""What the benchmarks share: paired medians, peak memory, the record on disk."""
+"""What the benchmarks share: paired medians, peak memory, options, the record on disk."""
 
+import argparse
 import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from harness.datasets import project_root
+from harness.parallel import torch_threads
 from harness.records import check_writable, commit, machine, now, write_atomically
 
+SHRINK = 8  # of samples and steps, with --smoke
 COLUMNS = ("case", "peer", "threads", "ms_ours", "ms_peer", "ratio", "agrees")
 
 
@@ -41,9 +46,37 @@ def peak_mb(prepare: Callable[..., Callable[[], Any]], *arguments: Any) -> float
     return peak
 
 
-def write_benchmark(name: str, cases: list[dict[str, Any]]) -> Path:
-    """Write results/bench_<name>.json."""
-    folder = project_root() / "results"
+def spike_benchmark(
+    name: str,
+    about: str | None,
+    measure: Callable[[int, int], Iterable[dict[str, Any]]],
+    argv: list[str] | None,
+) -> int:
+    """Command line of a benchmark of spikes, on one thread; writes bench_<name>.json.
+
+    Args:
+        name: of the module.
+        about: what --help says.
+        measure: (repeats, divisor of the sizes) -> records.
+        argv: of the command line.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=about)
+    parser.add_argument("--results", type=Path, default=None, help="folder (default results/)")
+    parser.add_argument("--repeats", type=int, default=9, help="pairs of runs (default 9)")
+    parser.add_argument("--smoke", action="store_true", help="a few samples and steps")
+    options = parser.parse_args(argv)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with torch_threads(1):
+        found = measure(options.repeats, SHRINK if options.smoke else 1)
+        cases = list(tqdm(found, unit="case", disable=None))
+    print_cases(cases)
+    print(f"results  {write_benchmark(name, cases, options.results)}")
+    return 0
+
+
+def write_benchmark(name: str, cases: list[dict[str, Any]], folder: Path | None = None) -> Path:
+    """Write bench_<name>.json to `folder`, by default results/."""
+    folder = folder or project_root() / "results"
     check_writable(folder)
     path = folder / f"bench_{name}.json"
     content = {"created": now(), "commit": commit(), "machine": machine("cpu"), "cases": cases}

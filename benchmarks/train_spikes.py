@@ -5,18 +5,13 @@ in turn with the straightforward implementation in `tests/oracles/spiking_layer.
 `results/bench_train_spikes.json`. Gradients are compared in float64, times are of float32.
 """
 
-import argparse
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from benchmarks.encode_spikes import spikes_like
-from benchmarks.spike_timing import paired_medians, peak_mb
-from harness.records import machine, write_atomically
+from benchmarks.timing import paired_medians, peak_mb, spike_benchmark
 from lsm.spikes import SpikeTrains
 from lsm.trained import NMNIST_SRNN_ANN, NTIDIGITS_SRNN_ANN, Trained, TrainedSpec
 from tests.oracles import spiking_layer
@@ -60,58 +55,48 @@ def agree(spec: TrainedSpec, trains: SpikeTrains) -> bool:
     )
 
 
-def measure(case: str, repeats: int, shrink: int = 1) -> dict:
-    """One case as a record of the results file."""
+def prepared(case: str, ours: bool, shrink: int) -> Callable[[], list[torch.Tensor]]:
+    """A training step of one case: ours, or the peer's."""
+    spec, trains = shrunk(case, shrink)
+    network = Trained(spec, 0)
+    if ours:
+        step(network, lambda: network(trains.take(slice(2))))  # compiles
+        return lambda: step(network, lambda: network(trains))
+    dense = torch.from_numpy(trains.dense())
+    return lambda: step(network, lambda: plain(network, dense))
+
+
+def shrunk(case: str, shrink: int) -> tuple[TrainedSpec, SpikeTrains]:
+    """Network and one batch of a case."""
     spec, density = CASES[case]
     spec = replace(spec, steps=spec.steps // shrink, batch_size=spec.batch_size // shrink)
-    trains, network = spikes_like(spec, spec.batch_size, density), Trained(spec, 0)
-    dense = torch.from_numpy(trains.dense())
+    return spec, spikes_like(spec, spec.batch_size, density)
 
-    def ours() -> object:
-        return step(network, lambda: network(trains))
 
-    def theirs() -> object:
-        return step(network, lambda: plain(network, dense))
-
-    step(network, lambda: network(trains.take(slice(2))))  # compiles
-    peaks = [peak_mb(function) for function in (ours, theirs)]  # before memory is there to reuse
-    ms_ours, ms_peer = (ms / spec.batch_size for ms in paired_medians(ours, theirs, repeats))
-    return {
-        "case": case,
-        "peer": PEER,
-        "threads": 1,
-        "ms_ours": ms_ours,
-        "ms_peer": ms_peer,
-        "ratio": ms_peer / ms_ours,
-        "agrees": agree(spec, trains),
-        "peak_mb_ours": peaks[0],
-        "peak_mb_peer": peaks[1],
-        "samples": spec.batch_size,
-    }
+def measure(repeats: int, shrink: int) -> Iterator[dict]:
+    """Every case as a record of the results file."""
+    for case in CASES:
+        ours, theirs = (prepared(case, one, shrink) for one in (True, False))
+        ours(), theirs()
+        seconds, peer_seconds, ratio = paired_medians(ours, theirs, repeats)
+        spec, trains = shrunk(case, shrink)
+        yield {
+            "case": case,
+            "peer": PEER,
+            "threads": 1,
+            "ms_ours": 1000 * seconds / spec.batch_size,
+            "ms_peer": 1000 * peer_seconds / spec.batch_size,
+            "ratio": ratio,
+            "agrees": agree(spec, trains),
+            "peak_mb_ours": peak_mb(prepared, case, True, shrink),
+            "peak_mb_peer": peak_mb(prepared, case, False, shrink),
+            "samples": spec.batch_size,
+        }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_spikes", description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--repeats", type=int, default=9, help="pairs of runs (default 9)")
-    parser.add_argument("--smoke", action="store_true", help="a few samples and steps")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    line = "{:<30} {:>9} {:>9} {:>7}  {:<6} {:>8} {:>8}"
-    print(line.format("case", "ms ours", "ms peer", "ratio", "agrees", "MB ours", "MB peer"))
-    cases = []
-    for case in CASES:
-        c = measure(case, options.repeats, shrink=8 if options.smoke else 1)
-        cases.append(c)
-        cells = [f"{c[k]:.4f}" for k in ("ms_ours", "ms_peer")] + [f"{c['ratio']:.1f}"]
-        memory = [f"{c[k]:.0f}" for k in ("peak_mb_ours", "peak_mb_peer")]
-        print(line.format(case, *cells, str(c["agrees"]), *memory), flush=True)
-    options.results.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"machine": machine("cpu"), "cases": cases}, indent=1) + "\n"
-    write_atomically(options.results / "bench_train_spikes.json", text)
-    return 0
+    return spike_benchmark("train_spikes", __doc__, measure, argv)
 
 
 if __name__ == "__main__":
