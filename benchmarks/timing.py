@@ -1,6 +1,7 @@
 """What the benchmarks share: paired medians, peak memory, options, the record on disk."""
 
 import argparse
+import ctypes
 import json
 import os
 import time
@@ -105,6 +106,9 @@ def _report_peak(queue: Any, prepare: Callable[..., Any], arguments: tuple) -> N
     if not reset.exists():
         queue.put(None)
         return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)  # what preparing has freed would be used again, unseen
     reset.write_text("5")  # the high-water mark starts anew
     before = _status_mb("VmHWM")
     run()
