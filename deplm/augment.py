@@ -17,14 +17,17 @@ class Augmentation:
             points become copies of the first (DEPLM, code: 0.875).
         shift: largest shift of a cloud along each axis, in coordinate units (code: 0.1).
         scale: smallest and largest factor on a cloud (code, ShapeNet-part: 0.8, 1.25).
+        move_features: whether features that are the coordinates follow them (code:
+            ShapeNet-part yes, Fashion-MNIST no).
     """
 
     dropout: float = 0.0
     shift: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
+    move_features: bool = False
 
     def __call__(self, clouds: Clouds, rng: np.random.Generator) -> Clouds:
-        """A changed copy. Features that are the coordinates follow them; others only drop."""
+        """A changed copy; features of dropped points drop in any case."""
         points = clouds.points.clone()
         count, number, _ = points.shape
         factor = rng.uniform(*self.scale, (count, 1, 1))
@@ -33,7 +36,7 @@ class Augmentation:
         ratio = rng.random((count, 1)) * self.dropout
         dropped = torch.from_numpy(rng.random((count, number)) < ratio)[..., None]
         points = torch.where(dropped, points[:, :1], points)
-        if clouds.features is clouds.points:
+        if self.move_features:
             return Clouds(points, points)
         features = torch.where(dropped, clouds.features[:, :1], clouds.features)
         return Clouds(points, features)

@@ -162,25 +162,25 @@ def note_of(run: Run, *parts: str) -> str:
 def paper_recipe(run: Run, seed: int) -> Measurement:
     """The published training of the readout, random layers frozen."""
     model = FrozenClassifier(DVS_GESTURE, chip_of(run, seed), CLASSES, run.device)
-    return _trained(run, seed, model, frozen=True)
+    return _trained(run, seed, model, "paper recipe", frozen=True)
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
     """The paper's network with all its weights trained."""
     model = TrainedClassifier(DVS_GESTURE, CLASSES, run.device)
-    return _trained(run, seed, model, frozen=False)
+    return _trained(run, seed, model, "trained twin", frozen=False)
 
 
 def _trained(
-    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, *, frozen: bool
+    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, row: str, *, frozen: bool
 ) -> Measurement:
     data = run.data
     # Evenly over persons and gestures: the windows of a recording stand together.
     count = min(run.config.train_limit or len(data.train), len(data.train))
     rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
     fit = WindowClouds("train", data.train.windows, rows, run.config.events)
-    sets = fit, data.validation, data.test
-    found = measure_trained(run, seed, model, TRAINING, sets, frozen=frozen)
+    source, evaluated = fit, {"validation": data.validation, "test": data.test}
+    found = measure_trained(run, seed, model, TRAINING, source, evaluated, row=row, frozen=frozen)
     return replace(found, note=note_of(run, found.note))
 
 

@@ -135,15 +135,25 @@ def deplm_plus_plus(run: Run, seed: int) -> Measurement:
 
 
 def paper_recipe(run: Run, seed: int) -> Measurement:
-    """The published training of the readout, random layers frozen."""
+    """The published training of the readout, random layers frozen; the epoch is chosen."""
     model = FrozenClassifier(FASHION_MNIST, chip_of(run, seed), CLASSES, run.device)
-    return _trained(run, seed, model, frozen=True)
+    return _trained(run, seed, model, "paper recipe", frozen=True)
+
+
+def published_recipe(run: Run, seed: int) -> Measurement:
+    """The published training on all training images, test images looked at after every epoch."""
+    model = FrozenClassifier(FASHION_MNIST, chip_of(run, seed), CLASSES, run.device)
+    evaluated = {"test": run.data.test}
+    return measure_trained(
+        run, seed, model, TRAINING, run.data.train, evaluated,
+        row="published recipe", frozen=True,
+    )  # fmt: skip
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
     """The paper's network with all its weights trained."""
     model = TrainedClassifier(FASHION_MNIST, CLASSES, run.device)
-    return _trained(run, seed, model, frozen=False)
+    return _trained(run, seed, model, "trained twin", frozen=False)
 
 
 def _rows(run: Run, features: Features) -> tuple[Rows, Rows]:
@@ -222,11 +232,11 @@ def _curve(
     return [*points, [len(order), 100 * float(readout.validation_score_)]]
 
 
-def _trained(run: Run, seed: int, model: torch.nn.Module, *, frozen: bool) -> Measurement:
+def _trained(run: Run, seed: int, model: torch.nn.Module, row: str, *, frozen: bool) -> Measurement:
     (rows, held), train = parts(run), run.data.train
     fit = train.part("train", rows[: run.config.train_limit])
-    sets = fit, train.part("validation", held), run.data.test
-    return measure_trained(run, seed, model, TRAINING, sets, frozen=frozen)
+    evaluated = {"validation": train.part("validation", held), "test": run.data.test}
+    return measure_trained(run, seed, model, TRAINING, fit, evaluated, row=row, frozen=frozen)
 
 
 ON_CHIP = Metric(paper=77.20, paper_source=PAPER)
@@ -246,6 +256,12 @@ TABLE = Table(
         Row("DEPLM, logistic readout", logistic_readout, (ON_CHIP, AGAIN)),
         Row("DEPLM, chip effects", chip_effects, (ON_CHIP, PLAIN), default=False),
         Row("DEPLM, paper recipe", paper_recipe, (ON_CHIP, BEST_ON_TEST), default=False),
+        Row(
+            "DEPLM, paper recipe, all training images",
+            published_recipe,
+            (ON_CHIP._replace(name="accuracy"), BEST_ON_TEST),
+            default=False,
+        ),
         Row("DEPLM+, same weight budget", deplm_plus, (Metric(), PLAIN)),
         Row("DEPLM++, up to one million weights", deplm_plus_plus, (Metric(), PLAIN)),
         Row(

@@ -33,6 +33,9 @@ def farthest_points(points, start, chosen):
             best = np.int32(-1)
             for j in range(count):
                 best = max(best, key[j])
+            if best == 0:  # only copies of chosen points are left
+                chosen[b, m + 1 :] = 0
+                break
             centre = np.int64(0)
             while key[centre] != best:
                 centre += 1
@@ -52,6 +55,9 @@ def ball_neighbours(points, centres, radius_squared, neighbours):
             x[j], y[j], z[j] = points[b, j, 0], points[b, j, 1], points[b, j, 2]
         for s in range(centres.shape[1]):
             cx, cy, cz = centres[b, s, 0], centres[b, s, 1], centres[b, s, 2]
+            if s > 0 and (centres[b, s] == centres[b, s - 1]).all():  # as when sampling ran out
+                neighbours[b, s] = neighbours[b, s - 1]
+                continue
             found = first = 0
             while first < size and found < wanted:
                 for lane in range(lanes):
@@ -218,25 +224,52 @@ def rectify(maxima, offset, scale, shift):
 
 
 @compiled
-def neighbour_moments(projected, offset, neighbours, total, squares):
-    """Add sum and sum of squares of projected[neighbour] - offset[centre] to two (C,) float64."""
+def neighbour_max_and_moments(projected, offset, neighbours, best, total, squares):
+    """As `neighbour_max`, and the moments of what the maximum is taken of, in one pass.
+
+    Adds sum and sum of squares of projected[neighbour] - offset[centre] to two (C,) float64.
+    """
     batch, centres, wanted = neighbours.shape
-    channels = len(total)
-    group_total, group_squares = np.empty(channels, np.float32), np.empty(channels, np.float32)
+    sums, powers = np.empty((2, len(total)), np.float32)
     for b in range(batch):
         for s in range(centres):
-            group_total[:] = 0
-            group_squares[:] = 0
-            centre = offset[b, s]
-            for k in range(wanted):
-                row = projected[b, neighbours[b, s, k]]
-                for c in range(channels):
+            group, top, centre = neighbours[b, s], best[b, s], offset[b, s]
+            last = wanted - 1
+            while last > 0 and group[last] == group[0]:  # padding: so many copies of the first
+                last -= 1
+            copies, first = np.float32(wanted - last), projected[b, group[0]]
+            for c in range(len(total)):
+                value = first[c] - centre[c]
+                top[c], sums[c], powers[c] = first[c], copies * value, copies * value * value
+            k = 1
+            while k + 3 <= last:  # four rows for each time that the sums are loaded
+                r0, r1 = projected[b, group[k]], projected[b, group[k + 1]]
+                r2, r3 = projected[b, group[k + 2]], projected[b, group[k + 3]]
+                for c in range(len(total)):
+                    low = r0[c] if r0[c] > r1[c] else r1[c]
+                    high = r2[c] if r2[c] > r3[c] else r3[c]
+                    most = low if low > high else high
+                    top[c] = most if most > top[c] else top[c]
+                    v0, v1, v2, v3 = (
+                        r0[c] - centre[c],
+                        r1[c] - centre[c],
+                        r2[c] - centre[c],
+                        r3[c] - centre[c],
+                    )
+                    sums[c] += (v0 + v1) + (v2 + v3)
+                    powers[c] += (v0 * v0 + v1 * v1) + (v2 * v2 + v3 * v3)
+                k += 4
+            while k <= last:
+                row = projected[b, group[k]]
+                for c in range(len(total)):
                     value = row[c] - centre[c]
-                    group_total[c] += value
-                    group_squares[c] += value * value
-            for c in range(channels):
-                total[c] += group_total[c]
-                squares[c] += group_squares[c]
+                    top[c] = row[c] if row[c] > top[c] else top[c]
+                    sums[c] += value
+                    powers[c] += value * value
+                k += 1
+            for c in range(len(total)):
+                total[c] += sums[c]
+                squares[c] += powers[c]
 
 
 @compiled

@@ -198,13 +198,15 @@ class RandomLayer:
         weights = self._weights(reads)
         projected = project(inputs, weights)
         if grouping is None:
-            if moments is not None:
-                moments.append(Moments.of(projected))
-            return projected.amax(1, keepdim=True), None
+            if moments is None:
+                return projected.amax(1, keepdim=True), None
+            grouping = everything(projected)
         offset = grouping.centres @ weights[:3]
-        if moments is not None:
-            moments.append(grouped_moments(projected, grouping.neighbours, offset))
-        return neighbour_max(projected, grouping.neighbours), offset
+        if moments is None:
+            return neighbour_max(projected, grouping.neighbours), offset
+        maxima, found = max_and_moments(projected, grouping.neighbours, offset)
+        moments.append(found)
+        return maxima, offset
 
     def _weights(self, reads: Reads) -> torch.Tensor:
         """The weights as one read gives them to the whole batch."""
@@ -216,12 +218,7 @@ class RandomLayer:
     def _products(
         self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
     ) -> Iterable[torch.Tensor]:
-        clouds, points, _ = inputs.shape
-        if grouping is None:
-            everything = torch.arange(points, dtype=torch.int32, device=inputs.device)
-            grouping = Grouping(
-                inputs.new_zeros(clouds, 1, 3), everything.expand(clouds, 1, points)
-            )
+        grouping = everything(inputs) if grouping is None else grouping
         keys = [self._key(reads.source, number) for number in reads.numbers]
         return product_currents(inputs, *grouping, self.crossbar, keys)
 
@@ -241,13 +238,22 @@ def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Te
     return out
 
 
-def grouped_moments(
+def max_and_moments(
     projected: torch.Tensor, neighbours: torch.Tensor, offset: torch.Tensor
-) -> Moments:
-    """Moments of projected (B, N, C) at neighbours (B, S, K), minus offset (B, S, C)."""
+) -> tuple[torch.Tensor, Moments]:
+    """`neighbour_max`, and the moments of projected at the neighbours minus offset (B, S, C)."""
     if projected.device.type != "cpu":
-        return Moments.of(gather(projected, neighbours) - offset[:, :, None])
+        rows = gather(projected, neighbours) - offset[:, :, None]
+        return neighbour_max(projected, neighbours), Moments.of(rows)
+    best = projected.new_empty(*neighbours.shape[:2], projected.shape[-1])
     total, squares = np.zeros((2, projected.shape[-1]))
-    arrays = projected.numpy(), offset.numpy(), neighbours.numpy()
-    kernels.neighbour_moments(*arrays, total, squares)
-    return Moments(neighbours.numel(), total, squares)
+    arrays = projected.numpy(), offset.numpy(), neighbours.numpy(), best.numpy()
+    kernels.neighbour_max_and_moments(*arrays, total, squares)
+    return best, Moments(neighbours.numel(), total, squares)
+
+
+def everything(inputs: torch.Tensor) -> Grouping:
+    """One group of all points of inputs (B, N, ...), about the origin."""
+    clouds, points, _ = inputs.shape
+    order = torch.arange(points, dtype=torch.int32, device=inputs.device)
+    return Grouping(inputs.new_zeros(clouds, 1, 3), order.expand(clouds, 1, points))

@@ -1,7 +1,7 @@
 """What the rows of the three DEPLM tables share: chips, their effects, training by gradient."""
 
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import nn
 
@@ -52,6 +52,8 @@ class Training:
         step_factor: see `Recipe`.
         augmentation: see `Recipe`.
         task: see `train`.
+        first_step_early: see `Recipe`.
+        lowest_rate: see `Recipe`.
     """
 
     network: PointNetwork | PartNetwork
@@ -62,6 +64,8 @@ class Training:
     step_factor: float
     augmentation: Augmentation
     task: Task = CLASSIFICATION
+    first_step_early: bool = True
+    lowest_rate: float = 0.0
 
     @property
     def readout(self) -> int:
@@ -74,21 +78,28 @@ def measure_trained(
     seed: int,
     model: nn.Module,
     training: Training,
-    sets: tuple[CloudSet, CloudSet, CloudSet],
+    source: CloudSet,
+    evaluated: dict[str, CloudSet],
     *,
+    row: str,
     frozen: bool,
 ) -> Measurement:
-    """Train `model`, and look at the test set in both protocols.
+    """Train `model`, and look at the test set in the protocols that its data allow.
+
+    With validation data, the epoch is chosen there, and the published choice stands beside it.
+    Without, the published choice stands beside the last epoch, where nothing is chosen.
 
     Args:
         run: with `epochs`, `batch_size` and `learning_rate` in its constants.
         seed: of the chip, and of all that is drawn in training.
         model: to train.
         training: how.
-        sets: training, validation and test clouds.
+        source: training clouds.
+        evaluated: "test" and perhaps "validation" clouds.
+        row: names the checkpoint.
         frozen: whether the layers before the readout are the chip's.
     """
-    started, config = time.perf_counter(), run.config
+    config = run.config
     recipe = Recipe(
         epochs=config.epochs,
         batch_size=config.batch_size,
@@ -96,19 +107,32 @@ def measure_trained(
         step_epochs=training.step_epochs,
         step_factor=training.step_factor,
         augmentation=training.augmentation,
+        first_step_early=training.first_step_early,
+        lowest_rate=training.lowest_rate,
     )
-    label = f"chip {seed}"
-    history = train(model, training.network, recipe, sets, seed, label, training.task)
+    checkpoint = run.checkpoint(row, seed, clouds=len(source), **recorded_recipe(recipe))
+    history, seconds = train(
+        model, training.network, recipe, source, evaluated, seed, f"chip {seed}", training.task,
+        checkpoint,
+    )  # fmt: skip
     layers = training.network.fixed_weights
+    chosen = history.by_validation() if history.validation else history.last()
     return Measurement(
         values={
-            **history.by_validation(),
+            **chosen,
             **{f"{name} (paper)": value for name, value in history.by_test().items()},
         },
         fixed_weights=layers if frozen else 0,
         trained_weights=training.readout + (0 if frozen else layers),
-        train_seconds=time.perf_counter() - started,
-        details={f"history {seed}": history.curves()},
+        train_seconds=seconds,
+        details={
+            f"history {seed}": history.curves() if history.validation else [history.curve("test")]
+        },
         note=f"{config.epochs} of the paper's {training.epochs} epochs, "
-        f"batch {config.batch_size}, {len(sets[0]):,} {training.items}",
+        f"batch {config.batch_size}, {len(source):,} {training.items}",
     )
+
+
+def recorded_recipe(recipe: Recipe) -> dict[str, Any]:
+    """What a checkpoint's digits depend on, but for the number of epochs."""
+    return {name: value for name, value in asdict(recipe).items() if name != "epochs"}

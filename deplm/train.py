@@ -5,6 +5,7 @@ recipe the random layers stay frozen and only the readout learns, while batch-no
 adapt; the twin trains every weight of the same network.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -20,6 +21,8 @@ from deplm.encode import Batch, CloudSet, FrozenEncoder, in_batches, make_batch
 from deplm.grouped_norm import GroupedNorm
 from deplm.layers import Norm
 from deplm.network import PointNetwork
+from harness.checkpoint import Checkpoint, Progress
+from harness.history import History
 from harness.parallel import map_in_order
 from rram import Chip
 
@@ -38,6 +41,9 @@ class Recipe:
         step_epochs: the learning rate is multiplied by `step_factor` every so many epochs.
         step_factor: see above.
         augmentation: of the training clouds.
+        first_step_early: whether the first step comes an epoch early, as in the published
+            classification scripts, whose scheduler is stepped before the epoch.
+        lowest_rate: the learning rate falls no lower.
     """
 
     epochs: int
@@ -46,25 +52,13 @@ class Recipe:
     step_epochs: int
     step_factor: float
     augmentation: Augmentation
+    first_step_early: bool = True
+    lowest_rate: float = 0.0
 
-
-class History(NamedTuple):
-    """Scores in % after each epoch, by name, the one that chooses the epoch first."""
-
-    validation: list[dict[str, float]]
-    test: list[dict[str, float]]
-
-    def by_validation(self) -> dict[str, float]:
-        """Test scores of the epoch that is best on the validation set."""
-        return self.test[int(np.argmax(self.curves()[0]))]
-
-    def by_test(self) -> dict[str, float]:
-        """The papers' way: the best epoch on the test set."""
-        return self.test[int(np.argmax(self.curves()[1]))]
-
-    def curves(self) -> list[list[float]]:
-        """The first score after each epoch, on the validation and on the test set."""
-        return [[next(iter(scores.values())) for scores in part] for part in self]
+    def rate(self, epoch: int) -> float:
+        """Learning rate of `epoch`, counted from 0."""
+        steps = (epoch + self.first_step_early) // self.step_epochs
+        return max(self.learning_rate * self.step_factor**steps, self.lowest_rate)
 
 
 class Task(NamedTuple):
@@ -94,13 +88,17 @@ class FrozenClassifier(nn.Module):
         super().__init__()
         self.encoder = FrozenEncoder(network, chip, device=device)
         self.readout = nn.Linear(self.encoder.width, classes, device=device)
-        self._running: list[tuple[np.ndarray, np.ndarray]] = []
+        for n, layer in enumerate(self.encoder.layers):
+            channels = layer.crossbar.weights.shape[1]
+            nothing = torch.full((2, channels), torch.nan, dtype=torch.float64)
+            self.register_buffer(f"running{n}", nothing)  # mean and variance
 
     def train(self, mode: bool = True) -> Self:
         """As of torch; evaluation takes the running means as the layers' statistics."""
-        if not mode and self._running:
-            for layer, statistics in zip(self.encoder.layers, self._running, strict=True):
-                layer.norm = Norm.of(*statistics, layer.crossbar.weights.device)
+        if not mode and not self.running0.isnan().any():
+            for n, layer in enumerate(self.encoder.layers):
+                mean, variance = getattr(self, f"running{n}").numpy()
+                layer.norm = Norm.of(mean, variance, layer.crossbar.weights.device)
         return super().train(mode)
 
     def forward(self, batches: list[Batch]) -> torch.Tensor:
@@ -114,11 +112,11 @@ class FrozenClassifier(nn.Module):
     def _normalised_by_batch(self, batches: list[Batch]) -> torch.Tensor:
         """Features of all batches as one; moves the running means towards their statistics."""
         features, moments = self.encoder.calibrate(batches)
-        fresh = [(m.mean, m.variance * m.count / max(m.count - 1, 1)) for m in moments]
-        self._running = [
-            tuple((1 - MOMENTUM) * a + MOMENTUM * b for a, b in zip(was, now, strict=True))
-            for was, now in zip(self._running or fresh, fresh, strict=True)
-        ]
+        for n, m in enumerate(moments):
+            fresh = np.stack([m.mean, m.variance * m.count / max(m.count - 1, 1)])
+            running = getattr(self, f"running{n}")
+            was = fresh if running.isnan().any() else running.numpy()
+            running.copy_(torch.from_numpy((1 - MOMENTUM) * was + MOMENTUM * fresh))
         return features
 
 
@@ -153,64 +151,95 @@ def train(
     model: nn.Module,
     network: PointNetwork,
     recipe: Recipe,
-    sets: tuple[CloudSet, CloudSet, CloudSet],
+    source: CloudSet,
+    evaluated: dict[str, CloudSet],
     seed: int,
     label: str,
     task: Task | None = None,
-) -> History:
-    """Train `model` on the first of `sets`; follow it on the other two, validation and test.
+    checkpoint: Checkpoint | None = None,
+) -> tuple[History, float]:
+    """Train `model` on `source`; score it on the sets `evaluated` after every epoch.
 
-    A set that can be `redrawn` gives other points of the same clouds in every epoch.
+    Every epoch draws from random streams of its own, so that a run that is cut short goes on
+    from its checkpoint to the same digits. The last batch of an epoch is left out where it is
+    not full (published scripts: `drop_last`). A set that can be `redrawn` gives other points of
+    the same clouds in every epoch.
 
     Args:
         model: a `FrozenClassifier` or `TrainedClassifier`.
         network: what the clouds are grouped for.
         recipe: how.
-        sets: training, validation and test clouds, with `labels` (n,) int64 or as `task` wants.
+        source: training clouds, with `labels` (n,) int64 or as `task` wants.
+        evaluated: "test" and perhaps "validation" clouds.
         seed: of order, augmentation, sampling starts and initial readout.
         label: of the progress bar.
         task: default `CLASSIFICATION`.
+        checkpoint: where each epoch is kept; None keeps none.
+
+    Returns:
+        The scores after each epoch, and the seconds of all of them.
     """
     task = task or CLASSIFICATION
-    rng = np.random.default_rng(seed)
-    device = next(model.parameters()).device
     initialise(model, seed)
-    source = sets[0]
     optimiser = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad],
         lr=recipe.learning_rate,
         weight_decay=WEIGHT_DECAY,
     )
-    schedule = torch.optim.lr_scheduler.StepLR(
-        optimiser, recipe.step_epochs, gamma=recipe.step_factor
-    )
-    history = History([], [])
+    progress = checkpoint.load(model, optimiser) if checkpoint else Progress()
+    history = History.from_dict(progress.history)
+    epochs = trange(
+        progress.epoch, recipe.epochs, desc=label, unit="epoch", disable=None,
+        initial=progress.epoch, total=recipe.epochs,
+    )  # fmt: skip
+    for epoch in epochs:
+        started = time.perf_counter()
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate(epoch)
+        _epoch(
+            model, network, recipe, source, optimiser, np.random.default_rng((seed, epoch)), task
+        )
+        for name, part in evaluated.items():
+            getattr(history, name).append(task.scores(model, network, part))
+        seconds = progress.seconds + time.perf_counter() - started
+        progress = Progress(epoch + 1, seconds, history.as_dict())
+        if checkpoint:
+            checkpoint.save(progress, model, optimiser)
+        epochs.set_postfix({name: f"{history.curve(name)[-1]:.2f} %" for name in evaluated})
+    return history, progress.seconds
+
+
+def _epoch(
+    model: nn.Module,
+    network: PointNetwork,
+    recipe: Recipe,
+    source: CloudSet,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+    task: Task,
+) -> None:
+    model.train()
+    device = next(model.parameters()).device
+    if hasattr(source, "redrawn"):
+        source = source.redrawn(int(rng.integers(2**31)))
 
     def augmented(part: tuple[np.ndarray, np.random.Generator]) -> Batch:
         chunk, stream = part
         clouds = AugmentedSet(source, recipe.augmentation, stream)
         return task.make(clouds, network, chunk, device, stream)
 
-    for _ in (bar := trange(recipe.epochs, desc=label, unit="epoch", disable=None)):
-        model.train()
-        if hasattr(source, "redrawn"):
-            source = source.redrawn(int(rng.integers(2**31)))
-        order = rng.permutation(len(source))
-        for start in range(0, len(order), recipe.batch_size):
-            numbers = order[start : start + recipe.batch_size]
-            chunks = in_batches(numbers, source)
-            streams = rng.spawn(len(chunks))  # each its own, for any number of threads
-            batches = list(map_in_order(augmented, zip(chunks, streams, strict=True)))
-            labels = torch.from_numpy(task.labels(source, numbers)).to(device)
-            loss = functional.nll_loss(model(batches).flatten(0, -2), labels.flatten())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        schedule.step()
-        for found, part in zip(history, sets[1:], strict=True):
-            found.append(task.scores(model, network, part))
-        bar.set_postfix(validation=f"{history.curves()[0][-1]:.2f} %")
-    return history
+    order = rng.permutation(len(source))
+    size = min(recipe.batch_size, len(order))
+    for start in range(0, len(order) - size + 1, size):
+        numbers = order[start : start + size]
+        chunks = in_batches(numbers, source)
+        streams = rng.spawn(len(chunks))  # each its own, for any number of threads
+        batches = list(map_in_order(augmented, zip(chunks, streams, strict=True)))
+        labels = torch.from_numpy(task.labels(source, numbers)).to(device)
+        loss = functional.nll_loss(model(batches).flatten(0, -2), labels.flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
 
 
 def guesses(

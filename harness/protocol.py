@@ -5,6 +5,8 @@ data. A row's function returns test figures only, and gets them once, after its 
 papers' own way, the best epoch on the test set, exists only as metrics of protocol "paper".
 """
 
+import dataclasses
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.checkpoint import Checkpoint
+from harness.chips import ChipConfig
 from harness.errors import UserError
 
 SPLIT_SEED = 2025  # of every validation split
@@ -122,6 +126,7 @@ class Run:
         data_root: folder of the data sets.
         smoke: whether to use tiny synthetic data.
         results: folder of results and figures.
+        table: its name.
         data: the loaded data set.
     """
 
@@ -133,6 +138,7 @@ class Run:
         data_root: Path,
         results: Path,
         *,
+        table: str = "table",
         smoke: bool = False,
     ) -> None:
         self.config = config
@@ -140,6 +146,7 @@ class Run:
         self.device = device
         self.data_root = data_root
         self.results = results
+        self.table = table
         self.smoke = smoke
         self.data: Any = None
         self._shared: dict[Hashable, Any] = {}
@@ -149,6 +156,20 @@ class Run:
         if key not in self._shared:
             self._shared[key] = make()
         return self._shared[key]
+
+    def checkpoint(self, row: str, seed: int, **depends_on: Any) -> Checkpoint:  # noqa: ANN401
+        """Where training for `row` on chip `seed` is kept after every epoch.
+
+        Args:
+            row: its name.
+            seed: of the chip.
+            depends_on: whatever the row's digits depend on, beside chip and data.
+        """
+        name = re.sub(r"[^a-z0-9+]+", "-", row.lower()).strip("-")
+        path = self.results / "checkpoints" / f"{self.table}-{name}-chip{seed}.npz"
+        chip = {f.name: getattr(self.config, f.name) for f in dataclasses.fields(ChipConfig)}
+        key = {"seed": seed, "data": self.data.record.sha256, **chip, **depends_on}
+        return Checkpoint(path, key)
 
     def forget(self, key: Hashable) -> None:
         """Free what `once` keeps under `key`."""

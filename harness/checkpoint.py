@@ -1,0 +1,138 @@
+"""What a training run leaves on disk after every epoch, and goes on from after a kill."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness.errors import UserError
+
+ABOUT = "about"  # the member that is not an array of the model or the optimiser
+
+
+class Progress(NamedTuple):
+    """Where a training run stands.
+
+    Attributes:
+        epoch: epochs finished.
+        seconds: spent on them.
+        history: scores after each of them, as `History.as_dict` gives them.
+    """
+
+    epoch: int = 0
+    seconds: float = 0.0
+    history: dict[str, list[dict[str, float]]] | None = None
+
+
+class Checkpoint:
+    """One `.npz` file of plain arrays and one line of JSON; nothing is pickled.
+
+    Args:
+        path: the file.
+        key: what the training depends on (constants, data, seed), but for the number of epochs:
+            a run of 10 epochs can be continued to 300.
+    """
+
+    def __init__(self, path: Path, key: dict[str, Any]) -> None:
+        self.path = path
+        self.key = json.loads(json.dumps(key, sort_keys=True))
+
+    def save(self, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Replace the file, whole or not at all.
+
+        Raises:
+            UserError: the disk is full or the folder is not writable.
+        """
+        arrays = _arrays(model, optimiser)
+        about = {"key": self.key, "progress": progress._asdict(), "digest": _digest(arrays)}
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays, **{ABOUT: np.array(json.dumps(about))})
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}): free some space and run "
+                "again; finished epochs are kept"
+            ) from error
+
+    def load(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+        """Put model and optimiser where the file says; without a file, all stays as it is.
+
+        Raises:
+            UserError: the file is of another configuration, cut short, or was altered.
+        """
+        if not self.path.exists():
+            return Progress()
+        arrays, about = self._read()
+        if about["key"] != self.key:
+            names = {*about["key"], *self.key}
+            odd = sorted(n for n in names if about["key"].get(n) != self.key.get(n))
+            raise UserError(
+                f"{self.path} is of another configuration ({', '.join(odd)} differ): "
+                "--restart trains anew, or move the file away"
+            )
+        try:
+            _restore(model, optimiser, arrays)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise self._damaged(error) from error
+        return Progress(**about["progress"])
+
+    def remove(self) -> None:
+        """The run ended, or is to start anew."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            about = json.loads(str(arrays.pop(ABOUT)))
+            if about["digest"] != _digest(arrays):
+                raise ValueError("its arrays were altered")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            raise self._damaged(error) from error
+        return arrays, about
+
+    def _damaged(self, error: Exception) -> UserError:
+        return UserError(
+            f"{self.path} is damaged ({error}): --restart trains anew, or put a whole file there"
+        )
+
+
+def _arrays(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    arrays = {f"model/{name}": value for name, value in model.state_dict().items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        arrays |= {f"optimiser/{number}/{name}": value for name, value in state.items()}
+    return {name: torch.as_tensor(value).cpu().numpy() for name, value in arrays.items()}
+
+
+def _restore(
+    model: nn.Module, optimiser: torch.optim.Optimizer, arrays: dict[str, np.ndarray]
+) -> None:
+    own = {n.removeprefix("model/"): x for n, x in arrays.items() if n.startswith("model/")}
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in own.items()})
+    groups = optimiser.state_dict()["param_groups"]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in arrays.items():
+        if name.startswith("optimiser/"):
+            _, number, part = name.split("/")
+            state.setdefault(int(number), {})[part] = torch.from_numpy(value)
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    whole = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        whole.update(f"{name} {array.dtype} {array.shape}".encode())
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
