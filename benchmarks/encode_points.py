@@ -15,13 +15,13 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.timing import paired_medians, peak_mb, print_cases, write_benchmark
-from deplm.encode import Clouds, FrozenEncoder, calibration_batches, encode, make_batch
+from deplm.data.seg_clouds import PartClouds
+from deplm.encoder import Clouds, FrozenEncoder, calibration_batches, encode, make_batch
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
-from deplm.part_clouds import PartClouds
 from deplm.points import ball_query, farthest_point_sample, gather
 from deplm.project import project
-from deplm.segment import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
+from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
 from harness.parallel import cores, torch_threads
 from rram import Chip
 from tests.oracles import point_network as oracle

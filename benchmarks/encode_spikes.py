@@ -22,7 +22,7 @@ from lsm.reservoir import (
     gaussian,
 )
 from lsm.spikes import SpikeTrains
-from lsm.trained import TrainedSpec
+from lsm.training.recurrent import TrainedSpec
 
 # Reservoir, samples, and the share of (step, channel) that spike: measured on 597 real N-MNIST
 # recordings and on FSDD before the simulated cochlea (a real N-TIDIGITS utterance: 0.043);

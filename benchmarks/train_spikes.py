@@ -13,7 +13,12 @@ import torch
 from benchmarks.encode_spikes import spikes_like
 from benchmarks.timing import paired_medians, peak_mb, spike_benchmark
 from lsm.spikes import SpikeTrains
-from lsm.trained import NMNIST_SRNN_ANN, NTIDIGITS_SRNN_ANN, Trained, TrainedSpec
+from lsm.training.recurrent import (
+    NMNIST_SRNN_ANN,
+    NTIDIGITS_SRNN_ANN,
+    RecurrentNetwork,
+    TrainedSpec,
+)
 from tests.oracles import spiking_layer
 
 PEER = "tests/oracles/spiking_layer.py"
@@ -29,14 +34,14 @@ CASES = {
 TOLERANCE = 1e-9  # of gradients in float64, relative to the largest
 
 
-def plain(network: Trained, x: torch.Tensor) -> torch.Tensor:
+def plain(network: RecurrentNetwork, x: torch.Tensor) -> torch.Tensor:
     """Class scores of dense spikes x (T, B, inputs), step by step."""
     spec = network.spec
     spikes = spiking_layer.layer(x @ network.input, network.recurrent, spec.decay, spec.threshold)
     return spikes.mean(0) @ network.output + network.bias
 
 
-def step(network: Trained, scores: Callable[[], torch.Tensor]) -> list[torch.Tensor]:
+def step(network: RecurrentNetwork, scores: Callable[[], torch.Tensor]) -> list[torch.Tensor]:
     """Gradients of a loss by every weight."""
     network.zero_grad()
     scores().square().sum().backward()
@@ -45,7 +50,7 @@ def step(network: Trained, scores: Callable[[], torch.Tensor]) -> list[torch.Ten
 
 def agree(spec: TrainedSpec, trains: SpikeTrains) -> bool:
     """Whether both give the same gradients in float64."""
-    network = Trained(spec, 0).double()
+    network = RecurrentNetwork(spec, 0).double()
     dense = torch.from_numpy(trains.dense()).double()
     ours = [g.clone() for g in step(network, lambda: network(trains))]
     theirs = step(network, lambda: plain(network, dense))
@@ -58,7 +63,7 @@ def agree(spec: TrainedSpec, trains: SpikeTrains) -> bool:
 def prepared(case: str, ours: bool, shrink: int) -> Callable[[], list[torch.Tensor]]:
     """A training step of one case: ours, or the peer's."""
     spec, trains = shrunk(case, shrink)
-    network = Trained(spec, 0)
+    network = RecurrentNetwork(spec, 0)
     if ours:
         step(network, lambda: network(trains.take(slice(2))))  # compiles
         return lambda: step(network, lambda: network(trains))

@@ -18,7 +18,7 @@ from deplm.points import ball_query, farthest_point_sample, gather
 from deplm.products import product_currents
 from deplm.project import project
 from rram import Chip, Crossbar, Pair
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 from rram.errors import UserError
 
 NORM_EPSILON = 1e-5
@@ -34,7 +34,7 @@ class Grouping(NamedTuple):
     neighbours: torch.Tensor
 
 
-class Reads(NamedTuple):
+class NoiseKey(NamedTuple):
     """Which clouds are read, for the read noise: a set's name and the clouds' numbers in it."""
 
     source: str
@@ -137,7 +137,7 @@ class RandomLayer:
         name: str,
         shape: tuple[int, int],
         chip: Chip,
-        reading: Reading,
+        reading: ReadConfig,
         input_scale: float,
         device: torch.device,
     ) -> None:
@@ -148,7 +148,7 @@ class RandomLayer:
         self.norm: Norm | None = None
 
     def __call__(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
     ) -> torch.Tensor:
         """ReLU of the normalised maxima over the neighbours.
 
@@ -164,13 +164,15 @@ class RandomLayer:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
         return self.norm.rectified(*self._maxima(inputs, grouping, reads))
 
-    def maxima(self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads) -> torch.Tensor:
+    def maxima(
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
+    ) -> torch.Tensor:
         """Maxima (B, S, C) of the projections over the neighbours, not normalised."""
         maxima, offset = self._maxima(inputs, grouping, reads)
         return maxima if offset is None else maxima.sub_(offset)
 
     def measured(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
     ) -> tuple[torch.Tensor, Moments]:
         """The same, and the moments of the projections over all clouds, centres, neighbours."""
         moments: list[Moments] = []
@@ -181,7 +183,7 @@ class RandomLayer:
         self,
         inputs: torch.Tensor,
         grouping: Grouping | None,
-        reads: Reads,
+        reads: NoiseKey,
         moments: list[Moments] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Maxima (B, S, C), and what of the centres is still to be subtracted.
@@ -208,7 +210,7 @@ class RandomLayer:
         moments.append(found)
         return maxima, offset
 
-    def _weights(self, reads: Reads) -> torch.Tensor:
+    def _weights(self, reads: NoiseKey) -> torch.Tensor:
         """The weights as one read gives them to the whole batch."""
         if self.crossbar.reading.read_noise == 0:
             return self.crossbar.weights
@@ -216,7 +218,7 @@ class RandomLayer:
         return self.crossbar.read_weights(torch.Generator().manual_seed(key))
 
     def _products(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: Reads
+        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
     ) -> Iterable[torch.Tensor]:
         grouping = everything(inputs) if grouping is None else grouping
         keys = [self._key(reads.source, number) for number in reads.numbers]

@@ -15,7 +15,7 @@ from deplm import kernels
 from deplm.points import gather
 from deplm.project import project
 from rram import Crossbar
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 
 PRODUCTS = 1024  # at a time: they stay in the cache
 _LEVELS = 1 << 16
@@ -91,7 +91,7 @@ def _compiled(
 
 
 def _vectors(
-    inputs: torch.Tensor, centres: torch.Tensor, neighbours: torch.Tensor, reading: Reading
+    inputs: torch.Tensor, centres: torch.Tensor, neighbours: torch.Tensor, reading: ReadConfig
 ) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     rows, width = neighbours.numel(), inputs.shape[-1]
     levels, powers = torch.empty(rows, width), torch.empty(rows, width)

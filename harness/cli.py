@@ -153,6 +153,7 @@ def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
                 journal.add(row.name, seed, measurement)
             done[row.name].append(measurement)
             _say(row, seed, done[row.name])
+        run.release(seed)
     finished = [record for row in rows for record in result_rows(table, row, done[row.name], run)]
     results = merge_results(run.results / f"{table.name}.json", run, table, finished)
     journal.remove()

@@ -2,15 +2,16 @@
 
 Whatever is chosen (penalty, epoch, constants) is chosen on a validation split of the training
 data. A row's function returns test figures only, and gets them once, after its choices. The
-papers' own way, the best epoch on the test set, exists only as metrics of protocol "paper".
+published scripts' own rule, which looks at test data, exists only as metrics of protocol
+"published", and the best on test data as metrics of protocol "oracle": see `harness.selection`.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from harness.checkpoint import Checkpoint
 from harness.chips import ChipConfig
 from harness.errors import UserError
 
+T = TypeVar("T")
 SPLIT_SEED = 2025  # of every validation split
 DEFAULT_CHIPS = 5  # of a table
 
@@ -149,13 +151,32 @@ class Run:
         self.table = table
         self.smoke = smoke
         self.data: Any = None
-        self._shared: dict[Hashable, Any] = {}
+        self._cached: dict[Hashable, Any] = {}
+        self._shared: dict[tuple[Hashable, int], Any] = {}
 
-    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """`make()`, made at the first call for `key` and shared from then on."""
-        if key not in self._shared:
-            self._shared[key] = make()
-        return self._shared[key]
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """`make()`, made at the first call for `key` and kept for the whole run."""
+        if key not in self._cached:
+            self._cached[key] = make()
+        return self._cached[key]
+
+    def shared(self, key: Hashable, seed: int, make: Callable[[list[int]], Mapping[int, T]]) -> T:
+        """What the rows of chip `seed` share, encoded features most often; freed by `release`.
+
+        Args:
+            key: what it is.
+            seed: of the chip.
+            make: (seeds of some chips) -> a value for each, so that chips share sampling and
+                grouping. The first chip is made alone, so that its figure is soon there.
+        """
+        if (key, seed) not in self._shared:
+            seeds = self.seeds[:1] if seed in self.seeds[:1] else self.seeds[1:]
+            self._shared |= {(key, s): value for s, value in make(seeds).items()}
+        return self._shared[key, seed]
+
+    def release(self, seed: int) -> None:
+        """Free what the rows of chip `seed` shared: all of them are measured."""
+        self._shared = {k: value for k, value in self._shared.items() if k[1] != seed}
 
     def checkpoint(self, row: str, seed: int, **depends_on: Any) -> Checkpoint:  # noqa: ANN401
         """Where training for `row` on chip `seed` is kept after every epoch.
@@ -170,10 +191,6 @@ class Run:
         chip = {f.name: getattr(self.config, f.name) for f in dataclasses.fields(ChipConfig)}
         key = {"seed": seed, "data": self.data.record.sha256, **chip, **depends_on}
         return Checkpoint(path, key)
-
-    def forget(self, key: Hashable) -> None:
-        """Free what `once` keeps under `key`."""
-        self._shared.pop(key, None)
 
 
 def split(count: int, fraction: float, seed: int = SPLIT_SEED) -> tuple[np.ndarray, np.ndarray]:

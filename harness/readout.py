@@ -131,7 +131,7 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
         return self.decision_function(features).argmax(1)
 
 
-class DraggedRidge(ClassifierMixin, BaseEstimator):
+class DiscriminativeRidge(ClassifierMixin, BaseEstimator):
     """Ridge regression that does not punish scores for being more than right.
 
     Discriminative least squares (Xiang et al., IEEE TNNLS 23:1738, 2012): after a ridge fit to
@@ -206,11 +206,11 @@ class DraggedRidge(ClassifierMixin, BaseEstimator):
             coef, intercept = (part.astype(parts[0][0].dtype) for part in solution)
             yield coef, intercept
             if step < steps:
-                sums = [_dragged_sums(*part, coef, intercept) for part in parts]
+                sums = [_discriminative_sums(*part, coef, intercept) for part in parts]
                 solution = ridge.solution(factor, tuple(map(sum, zip(*sums, strict=True))))
 
 
-def _dragged_sums(
+def _discriminative_sums(
     x: np.ndarray, labels: np.ndarray, coef: np.ndarray, intercept: np.ndarray
 ) -> Targets:
     scores = x @ coef + intercept

@@ -61,7 +61,7 @@ def headlines(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     lines = []
     for _, row in groupby(records, key=lambda record: record["row"]):
         row = list(row)
-        test = {r["metric"]: cells(r)[3] for r in row if r["protocol"] == "paper"}
+        test = {r["metric"]: cells(r)[3] for r in row if r["protocol"] != "validation"}
         chosen = [r for r in row if r["protocol"] == "validation"]
         shown = [
             r for r in chosen if r is chosen[0] or r["paper"] is not None or r["metric"] in test

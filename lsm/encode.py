@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reads:
+class StateFeatures:
     """What is read from the reservoir; features are laid side by side in this order.
 
     Attributes:
@@ -73,7 +73,7 @@ class Reads:
 def encode(
     trains: SpikeTrains,
     reservoir: Reservoir,
-    reads: Reads = Reads(),
+    reads: StateFeatures = StateFeatures(),
     *,
     batch: int = 1000,
     seed: int = 0,

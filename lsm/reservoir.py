@@ -10,7 +10,7 @@ import torch
 from harness.errors import UserError
 from lsm import kernels
 from rram import Chip, Crossbar, Pair
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 
 LARGEST_INTEGER = 8191  # four of them, added in 16 bits, do not overflow
 
@@ -131,7 +131,7 @@ def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
 def from_chip(
     spec: ReservoirSpec,
     chip: Chip,
-    reading: Reading = Reading(),
+    reading: ReadConfig = ReadConfig(),
     *,
     match_std: bool = False,
     prefix: str = "",
@@ -176,7 +176,7 @@ def _reread(
     spec: ReservoirSpec,
     chip: Chip,
     pairs: dict[str, Pair],
-    reading: Reading,
+    reading: ReadConfig,
     scale: float,
     key: tuple[int, int],
 ) -> Reservoir:

@@ -10,7 +10,7 @@ from rram.errors import UserError
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadConfig:
     """How an array is read. The default is an ideal read.
 
     Attributes:
@@ -78,7 +78,7 @@ class Crossbar:
         reading: the non-idealities.
     """
 
-    def __init__(self, pair: Pair, reading: Reading = Reading()) -> None:
+    def __init__(self, pair: Pair, reading: ReadConfig = ReadConfig()) -> None:
         self.pair = pair
         self.reading = reading
         self.weights = pair.weights

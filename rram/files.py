@@ -1,4 +1,4 @@
-"""Reading measured arrays from CSV files."""
+"""ReadConfig measured arrays from CSV files."""
 
 import csv
 import math

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from deplm.data.aedat import HEIGHT, WIDTH, read_aedat
 from deplm.data.cache import cached_arrays, key_of, manifest_sha256
-from deplm.data.gesture_windows import (
+from deplm.data.dvs_aedat import HEIGHT, WIDTH, read_aedat
+from deplm.data.dvs_windows import (
     Windows,
     WindowSettings,
     cut,
@@ -107,7 +107,7 @@ def load(
     root, settings = Path(root), settings or WindowSettings()
     folder = None if tiny else INFO.found(root)
     if folder is None:
-        from deplm.data.gesture_stand_in import ensure_stand_in
+        from deplm.data.stand_ins.dvs_gesture import ensure_stand_in
 
         folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
     return load_folder(folder, Path(cache) if cache else writable_root(root) / "cache", settings)

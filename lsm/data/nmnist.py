@@ -19,7 +19,7 @@ from harness.errors import UserError
 from harness.events import Events, read_events_5byte, write_events_5byte
 from harness.idx import read_idx
 from harness.parallel import map_in_order
-from lsm.data.event_camera import record
+from lsm.data.stand_ins.nmnist_camera import record
 from lsm.data.storage import (
     SpikeSet,
     cached,

@@ -19,8 +19,8 @@ import numpy as np
 from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.parallel import map_in_order
-from lsm.data.cochlea import AudioSpikes, hear
-from lsm.data.spoken import DIGITS, Utterance, recorded, synthesised
+from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, hear
+from lsm.data.stand_ins.ntidigits_spoken import DIGITS, Utterance, recorded, synthesised
 from lsm.data.storage import (
     SpikeSet,
     cached,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deplm.data.aedat import PACKET_HEADER, read_aedat, write_aedat
+from deplm.data.dvs_aedat import PACKET_HEADER, read_aedat, write_aedat
 from harness.errors import UserError
 from harness.events import as_events, join_events, no_events
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deplm.data.aedat import read_aedat, write_aedat
+from deplm.data.dvs_aedat import read_aedat, write_aedat
 from deplm.data.dvs_gesture import (
     INFO,
     labels_path,
@@ -15,8 +15,8 @@ from deplm.data.dvs_gesture import (
     read_labels,
     read_trial,
 )
-from deplm.data.gesture_stand_in import ensure_stand_in, write_stand_in
-from deplm.data.gesture_windows import WindowSettings, cut, window_begins
+from deplm.data.dvs_windows import WindowSettings, cut, window_begins
+from deplm.data.stand_ins.dvs_gesture import ensure_stand_in, write_stand_in
 from harness.errors import UserError
 from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
 
@@ -197,8 +197,8 @@ def test_real_clips_load():
 
 
 def test_stand_in_moves_like_the_real_clips():
-    from deplm.data.gesture_bodies import random_person
-    from deplm.data.gesture_stand_in import LIGHTS, record
+    from deplm.data.stand_ins.dvs_bodies import random_person
+    from deplm.data.stand_ins.dvs_gesture import LIGHTS, record
 
     clips, measured = real_clips(), []
     for user, light in enumerate(sorted(LIGHTS)):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from deplm.data.dvs_clouds import WindowClouds, gesture_scores, split_persons, trial_votes
 from deplm.data.dvs_gesture import INFO
-from deplm.data.gesture_stand_in import write_stand_in
-from deplm.data.gesture_windows import WindowSettings, empty_windows
-from deplm.dvs import TABLE, DvsConfig, plus_network
-from deplm.encode import FrozenEncoder, calibration_batches, encode_all
-from deplm.event_clouds import WindowClouds, gesture_scores, split_persons, trial_votes
-from deplm.event_grid import EventGridEncoder, EventGridNetwork, pool
-from deplm.event_measure import ClosedForm, measure_closed_form, rows_of
+from deplm.data.dvs_windows import WindowSettings, empty_windows
+from deplm.data.stand_ins.dvs_gesture import write_stand_in
+from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
 from deplm.network import PointNetwork, SetAbstraction
+from deplm.plus_dvs import EventGridEncoder, EventGridNetwork, pool
+from deplm.tables.dvs import TABLE, DvsConfig, plus_network
+from deplm.tables.dvs_rows import ClosedForm, measure_closed_form, rows_of
 from harness.cli import main
 from harness.readout import RidgeReadout
 from rram import Chip, UserError

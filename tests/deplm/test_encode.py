@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.encode import Clouds, FrozenEncoder, calibration_batches, encode, encode_all
+from deplm.encoder import Clouds, FrozenEncoder, calibration_batches, encode, encode_all
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.points import ball_query, gather
 from rram import Chip, UserError
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 from tests.oracles import point_network as oracle
 
 SMALL = PointNetwork(
@@ -37,7 +37,7 @@ class RandomClouds:
         return Clouds(self.points[numbers], self.values[numbers])
 
 
-def calibrated(source, network, seeds=(0,), reading=Reading(), clouds=24):
+def calibrated(source, network, seeds=(0,), reading=ReadConfig(), clouds=24):
     encoders = [FrozenEncoder(network, Chip(seed=seed), reading) for seed in seeds]
     for encoder in encoders:
         encoder.calibrate(calibration_batches(source, network, clouds))
@@ -136,7 +136,7 @@ def test_uncalibrated_or_nan_is_refused():
 
 @pytest.mark.parametrize("noise_per", ["product", "batch"])
 def test_noisy_features_repeat_and_differ_between_sets(noise_per):
-    source, reading = RandomClouds(20), Reading(read_noise=0.05, noise_per=noise_per)
+    source, reading = RandomClouds(20), ReadConfig(read_noise=0.05, noise_per=noise_per)
     encoders = calibrated(source, SMALL, reading=reading)
     first, second = (encode_all(source, SMALL, encoders)[0] for _ in range(2))
     assert np.array_equal(first, second)
@@ -148,6 +148,6 @@ def test_no_noise_and_no_bits_is_the_shared_projection():
     """The per-product path without effects equals the per-point one."""
     source = RandomClouds(8)
     (ideal,) = calibrated(source, SMALL)
-    (fine,) = calibrated(source, SMALL, reading=Reading(input_bits=16))
+    (fine,) = calibrated(source, SMALL, reading=ReadConfig(input_bits=16))
     ours, theirs = (encode_all(source, SMALL, [e])[0] for e in (ideal, fine))
     np.testing.assert_allclose(ours, theirs, atol=2e-3)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deplm.data.event_camera import Camera
-from deplm.data.gesture_bodies import perform, random_person
+from deplm.data.stand_ins.dvs_bodies import perform, random_person
+from deplm.data.stand_ins.dvs_camera import Camera
 
 QUIET = Camera(threshold=0.2, mismatch=0.0, noise_hz=0.0, hot_hz=0.0, refractory_us=0)
 WALL = np.zeros((128, 128), np.float32)

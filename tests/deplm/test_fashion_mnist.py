@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deplm.data import fashion_mnist
+from deplm.data import image_fashion_mnist as fashion_mnist
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
 

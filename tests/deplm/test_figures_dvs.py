@@ -1,6 +1,6 @@
 import numpy as np
 
-from deplm.figures_dvs import OFF, ON, draw_clips, event_image
+from deplm.tables.dvs_figures import OFF, ON, draw_clips, event_image
 from harness.events import as_events, no_events
 
 

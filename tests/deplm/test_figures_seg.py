@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from deplm.data.part_stand_in import build
-from deplm.data.part_table import CATEGORIES
-from deplm.figures_seg import (
+from deplm.data.seg_categories import CATEGORIES
+from deplm.data.stand_ins.seg_shapenet import build
+from deplm.tables.seg_figures import (
     draw_category_bars,
     draw_confusion,
     draw_predictions,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from deplm.grouped_norm import PART, GroupedNorm, group_sums, group_sums_in_bags
 from deplm.points import gather
+from deplm.training.grouped_norm import PART, GroupNormMaxReLU, group_sums, group_sums_in_bags
 from tests.oracles import grouped_norm as oracle
 
 CLOUDS, POINTS, CENTRES, NEIGHBOURS, CHANNELS = 3, 20, 6, 5, 7
@@ -17,7 +17,7 @@ def setting(seed, mean=0.0):
     neighbours = torch.randint(POINTS, (CLOUDS, CENTRES, NEIGHBOURS), generator=generator)
     neighbours[:, :, 3:] = neighbours[:, :, :1]  # padded with the first
     offset = torch.randn(CLOUDS, CENTRES, CHANNELS, generator=generator)
-    norms = GroupedNorm(CHANNELS), nn.BatchNorm1d(CHANNELS)
+    norms = GroupNormMaxReLU(CHANNELS), nn.BatchNorm1d(CHANNELS)
     scale = torch.randn(CHANNELS, generator=generator)  # of both signs
     for norm in norms:
         norm.weight.data.copy_(scale)

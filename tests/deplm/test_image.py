@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from deplm import image
-from deplm.image import ImageConfig, plus_network
-from deplm.image_features import other_starts
+from deplm.tables import image
+from deplm.tables.image import ImageConfig, plus_network
+from deplm.tables.image_features import other_starts
 from harness.cli import main
 from harness.protocol import Run
 

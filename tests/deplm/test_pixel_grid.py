@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from deplm.data.fashion_mnist import ImageClouds
-from deplm.encode import calibration_batches, encode_all
-from deplm.pixel_grid import PixelGridEncoder, PixelGridNetwork, Window, window_table
+from deplm.data.image_fashion_mnist import ImageClouds
+from deplm.encoder import calibration_batches, encode_all
+from deplm.plus_image import PixelGridEncoder, PixelGridNetwork, Window, window_table
 from rram import Chip
 
 NETWORK = PixelGridNetwork(

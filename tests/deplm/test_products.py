@@ -6,7 +6,7 @@ import torch
 
 from deplm.products import NORMAL_QUANTILES, product_currents
 from rram import Chip, Crossbar
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 from tests.oracles import crossbar as oracle
 
 
@@ -23,7 +23,7 @@ def setting(reading, seed=0):
 
 @pytest.mark.parametrize("bits", [None, 1, 4, 6])
 def test_without_noise_equals_the_oracle(bits):
-    arguments, vectors = setting(Reading(input_bits=bits))
+    arguments, vectors = setting(ReadConfig(input_bits=bits))
     (ours,) = product_currents(*arguments, [1])
     pair = arguments[-1].pair
     theirs = oracle.product(vectors, pair.plus.numpy(), pair.minus.numpy(), 0, bits, None)
@@ -34,7 +34,7 @@ def test_without_noise_equals_the_oracle(bits):
 def test_noise_has_the_oracles_distribution(bits):
     """Mean and spread over 4000 reads within 5 standard errors of those of cell-wise draws."""
     reads, noise = 4000, 0.1
-    arguments, vectors = setting(Reading(read_noise=noise, input_bits=bits))
+    arguments, vectors = setting(ReadConfig(read_noise=noise, input_bits=bits))
     ours = torch.stack([next(iter(product_currents(*arguments, [key]))) for key in range(reads)])
     ours = ours.flatten(1, 2)[:, 0].double().numpy()
     pair, rng = arguments[-1].pair, np.random.default_rng(0)
@@ -46,7 +46,7 @@ def test_noise_has_the_oracles_distribution(bits):
 
 
 def test_noise_is_independent_between_products_and_columns():
-    arguments, _ = setting(Reading(read_noise=0.1))
+    arguments, _ = setting(ReadConfig(read_noise=0.1))
     reads = [next(iter(product_currents(*arguments, [key]))).flatten() for key in range(2000)]
     correlation = np.corrcoef(torch.stack(reads).numpy().T)
     off_diagonal = correlation[~np.eye(len(correlation), dtype=bool)]
@@ -61,9 +61,9 @@ def test_quantiles_are_those_of_a_normal():
 
 def test_plain_path_reads_with_a_converter():
     """A coarse converter changes products, a fine one does not."""
-    arguments, _ = setting(Reading(input_bits=4))
+    arguments, _ = setting(ReadConfig(input_bits=4))
     (ideal,) = product_currents(*arguments, [0])
     for bits, close in ((16, True), (3, False)):
-        arguments, _ = setting(Reading(input_bits=4, adc_bits=bits))
+        arguments, _ = setting(ReadConfig(input_bits=4, adc_bits=bits))
         (read,) = product_currents(*arguments, [0])
         assert torch.allclose(read, ideal, atol=0.2) == close

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.data.part_stand_in import write_stand_in
-from deplm.data.part_table import CATEGORIES
-from deplm.data.shapenet_part import INFO
-from deplm.figures_seg_table import decoded_parts, encoded_parts
-from deplm.part_readout import (
+from deplm.data.seg_categories import CATEGORIES
+from deplm.data.seg_shapenet import INFO
+from deplm.data.stand_ins.seg_shapenet import write_stand_in
+from deplm.tables.seg import TABLE, SegConfig, plus_network
+from deplm.tables.seg_readout import (
     Choice,
     PartReadout,
     PartStatistics,
@@ -20,7 +20,7 @@ from deplm.part_readout import (
     score_shapes,
     solve,
 )
-from deplm.seg import TABLE, SegConfig, plus_network
+from deplm.tables.seg_table_figures import decoded_parts, encoded_parts
 from harness.cli import main
 from harness.readout import RidgeReadout
 from rram import UserError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.encode import Clouds, calibration_batches
+from deplm.encoder import Clouds, calibration_batches
 from deplm.network import PointNetwork, SetAbstraction
-from deplm.segment import (
+from deplm.segmentation import (
     PART_NETWORK,
     PartEncoder,
     PartNetwork,
@@ -17,10 +17,10 @@ from deplm.segment import (
     link,
     make_part_batch,
 )
-from deplm.segment_train import PartSegmenter
-from deplm.train import initialise
+from deplm.training.recipe import initialise
+from deplm.training.segmentation import PartSegmenter
 from rram import Chip, UserError
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 from tests.oracles import segment_network as oracle
 from tests.oracles.point_network import index_points
 
@@ -56,7 +56,7 @@ def everything(source, network=SMALL):
     return make_part_batch(source, network, np.arange(len(source)), "cpu")
 
 
-def calibrated(network=SMALL, reading=Reading(), source=None):
+def calibrated(network=SMALL, reading=ReadConfig(), source=None):
     encoder = PartEncoder(network, Chip(seed=0), reading)
     source = source or RandomShapes()
     encoder.calibrate(calibration_batches(source, network, len(source), make=make_part_batch))
@@ -127,9 +127,9 @@ def test_fine_quantised_inputs_change_little():
     source = RandomShapes()
     batch = everything(source)
     ideal = calibrated()(batch)
-    fine = calibrated(reading=Reading(input_bits=14))(batch)
+    fine = calibrated(reading=ReadConfig(input_bits=14))(batch)
     torch.testing.assert_close(fine, ideal, atol=0.02, rtol=0)
-    noisy = calibrated(reading=Reading(read_noise=0.02, input_bits=5))
+    noisy = calibrated(reading=ReadConfig(read_noise=0.02, input_bits=5))
     assert torch.equal(noisy(batch), noisy(batch))
     assert 0.01 < (noisy(batch) - ideal).abs().mean() < 0.5
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deplm.data.part_shapes import BUILDERS
-from deplm.data.part_stand_in import as_text, build, ensure_stand_in, write_stand_in
-from deplm.data.part_table import CATEGORIES, PARTS
-from deplm.data.shapenet_part import INFO, load, load_files, load_folder, read_shape
+from deplm.data.seg_categories import CATEGORIES, PARTS
+from deplm.data.seg_shapenet import INFO, load, load_files, load_folder, read_shape
+from deplm.data.stand_ins.seg_shapenet import as_text, build, ensure_stand_in, write_stand_in
+from deplm.data.stand_ins.seg_shapes import BUILDERS
 from harness.errors import UserError
 
 TABLE = "04379243"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deplm.data import surfaces as s
+from deplm.data.stand_ins import seg_surfaces as s
 
 SOLIDS = {
     "box": (s.box(1, 2, 3), 22.0),

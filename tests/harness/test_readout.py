@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from harness.errors import UserError
 from harness.logistic import LogisticReadout
-from harness.readout import DraggedRidge, RidgeReadout
+from harness.readout import DiscriminativeRidge, RidgeReadout
 
 
 def blobs(count, width=6, classes=3, seed=0, spread=1.5):
@@ -70,7 +70,7 @@ def test_chosen_readout_is_fitted_to_all_rows():
 def test_dragged_ridge_without_steps_is_ridge():
     training, validation = blobs(200), blobs(100, seed=1)
     plain = RidgeReadout(3).partial_fit(*training).choose_penalty([validation])
-    dragged = DraggedRidge(3, steps=0).fit(training, validation)
+    dragged = DiscriminativeRidge(3, steps=0).fit(training, validation)
     assert dragged.penalty_ == plain.penalty_
     np.testing.assert_allclose(dragged.coef_, plain.coef_, atol=1e-5)
     np.testing.assert_allclose(dragged.ridge_.coef_, plain.coef_, atol=1e-5)
@@ -80,7 +80,7 @@ def test_one_drag_by_hand():
     """One feature, two classes: the second solve has targets max(s, 1) and min(s, 0)."""
     x = np.array([[-3.0], [-1.0], [1.0], [3.0]])
     labels = np.array([0, 0, 1, 1])
-    readout = DraggedRidge(2, (1e-9,), steps=1)
+    readout = DiscriminativeRidge(2, (1e-9,), steps=1)
     readout.penalty_ = 1e-9
     ridge = RidgeReadout(2).partial_fit(x, labels)
     (first, second) = readout._path(ridge, [(x, labels)], 1)
@@ -98,7 +98,7 @@ def test_few_rows_do_not_hang_on_the_order_of_sums():
     x = (x @ (np.eye(31) + 3)).astype(np.float32)
     order = np.random.default_rng(0).permutation(60)
     found = [
-        DraggedRidge(3, (1e-6,), steps=16).fit((x[rows], labels[rows]), (x, labels))
+        DiscriminativeRidge(3, (1e-6,), steps=16).fit((x[rows], labels[rows]), (x, labels))
         for rows in (np.arange(60), order)
     ]
     assert found[0].steps_ == found[1].steps_ == 16
@@ -108,7 +108,7 @@ def test_few_rows_do_not_hang_on_the_order_of_sums():
 def test_every_drag_lowers_the_loss():
     """The squared distance to the dragged targets falls from step to step."""
     x, labels = blobs(500)
-    readout = DraggedRidge(3, (1e-9,))
+    readout = DiscriminativeRidge(3, (1e-9,))
     readout.penalty_ = 1e-9
     ridge = RidgeReadout(3).partial_fit(x, labels)
     right = np.eye(3, dtype=bool)[labels]

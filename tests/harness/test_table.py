@@ -25,7 +25,7 @@ CALLS: list[tuple[str, int]] = []
 
 def measure(run, seed):
     CALLS.append(("first", seed))
-    values = {"accuracy": 50.0 + seed + run.config.offset, "accuracy (paper)": 60.0}
+    values = {"accuracy": 50.0 + seed + run.config.offset, "accuracy (published)": 60.0}
     return Measurement(values, 10, 5, details={"counts": [1, seed]})
 
 
@@ -36,7 +36,7 @@ def second(run, seed):
     return Measurement({"accuracy": 1.0})
 
 
-METRICS = (Metric(paper=77.2), Metric(protocol="paper", paper=77.2))
+METRICS = (Metric(paper=77.2), Metric(protocol="published", paper=77.2))
 
 
 def toy(kind="real", name="Toy"):
@@ -83,7 +83,7 @@ def test_results_have_the_contracts_keys(tmp_path):
     assert row["mean"] == 52
     assert row["std"] == pytest.approx(np.std(row["values"], ddof=1))
     assert row["details"]["counts"] == [5, 10]
-    assert [r["protocol"] for r in results["rows"]] == ["validation", "paper", "validation"]
+    assert [r["protocol"] for r in results["rows"]] == ["validation", "published", "validation"]
 
 
 def test_rows_keep_the_command_that_measures_them_again(tmp_path):
@@ -251,7 +251,7 @@ def test_headlines_are_the_first_the_papers_and_those_of_both_protocols(tmp_path
         ("aside", None, "validation"),
         ("theirs", 77.0, "validation"),
         ("both", None, "validation"),
-        ("both", None, "paper"),
+        ("both", None, "published"),
     ]
     records = [record | {"metric": m, "paper": p, "protocol": kind} for m, p, kind in names]
     assert [line[1] for line in report.headlines(records)] == ["first", "theirs", "both"]

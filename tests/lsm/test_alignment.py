@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lsm.alignment import ridge_alignment
-from lsm.contrastive import Pairs
+from lsm.zero_shot.alignment import ridge_alignment
+from lsm.zero_shot.projections import Pairs
 
 
 def example():

@@ -5,11 +5,11 @@ import pytest
 
 from harness.cli import main
 from harness.protocol import Run
-from lsm import audio_visual as table
-from lsm.audio_visual import AudioVisualConfig
-from lsm.contrastive import Contrastive, Pairs
-from lsm.srnn_clip import Encoders, srnn_trainer
-from lsm.trained import TrainedSpec
+from lsm.tables import audio_visual as table
+from lsm.tables.audio_visual import AudioVisualConfig
+from lsm.training.recurrent import TrainedSpec
+from lsm.zero_shot.encoders import Encoders, srnn_trainer
+from lsm.zero_shot.projections import Pairs, ProjectionConfig
 from tests.lsm.two_sided_data import two_sides
 
 QUICK = "LSM-CLIP, chip (RRAM); LSM-CLIP+; closed-form alignment; LSM-Prototype, 64"
@@ -35,7 +35,7 @@ def test_rows_are_measured_and_repeat(folder):
     for what in ("similarity", "tsne", "retrieved"):
         assert (folder / "results" / f"audio_visual_{what}.png").stat().st_size < 300_000
     assert first["data"]["kind"] == "synthetic"
-    assert {r["protocol"] for r in first["rows"]} == {"validation", "paper"}
+    assert {r["protocol"] for r in first["rows"]} == {"validation", "oracle"}
     assert all("audio pool 6 a class, all there are, not 20" in r["note"] for r in first["rows"])
     chip = [r for r in first["rows"] if r["row"] == "LSM-CLIP, chip (RRAM)"]
     assert chip[0]["fixed_weights"] == (256 + 200) * 200 + (64 + 200) * 200
@@ -50,10 +50,10 @@ def test_rows_are_measured_and_repeat(folder):
 
 def test_chosen_on_the_test_pool_is_never_worse(folder):
     found = {(r["row"], r["metric"], r["protocol"]): r["mean"] for r in measured(folder)["rows"]}
-    compared = [key for key in found if key[2] == "paper"]
+    compared = [key for key in found if key[2] == "oracle"]
     assert len(compared) >= 8
     for row, metric, _ in compared:
-        assert found[row, metric, "paper"] >= found[row, metric, "validation"]
+        assert found[row, metric, "oracle"] >= found[row, metric, "validation"]
 
 
 def test_distribution_and_control_hold_every_pair(folder):
@@ -99,7 +99,7 @@ def test_trained_encoders_learn_both_sides():
         )
         for side in data.sides
     )
-    recipe = Contrastive(4, targets="labels", learning_rate=1e-2, batch_size=8, epochs=2)
+    recipe = ProjectionConfig(4, targets="labels", learning_rate=1e-2, batch_size=8, epochs=2)
     trains = tuple(side.trains for side in data.sides)
     rows = [np.flatnonzero(side.labels < 3)[:24] for side in data.sides]
     pairs = Pairs(*rows, data.sides[0].labels[rows[0]])

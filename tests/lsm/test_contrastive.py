@@ -6,22 +6,22 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from lsm.contrastive import (
+from lsm.zero_shot.projections import (
     ACTIVATIONS,
     LARGEST_SCALE,
-    Contrastive,
     Pairs,
+    ProjectionConfig,
     Projections,
     contrastive_loss,
     train_projections,
 )
-from lsm.retrieval import found
+from lsm.zero_shot.retrieval import found
 
 # Two pairs in the plane: logits are [[2, 0], [1, 3]].
 FIRST = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
 SECOND = torch.tensor([[[2.0, 1.0], [0.0, 3.0]]], dtype=torch.float64)
 APART = torch.tensor([[0, 1]])
-SMALL = Contrastive(width=3, batch_size=4, epochs=3)
+SMALL = ProjectionConfig(width=3, batch_size=4, epochs=3)
 
 
 def cross(wanted, logits):
@@ -168,7 +168,7 @@ def test_learned_scale_is_clamped():
 )
 def test_bad_recipes(wrong):
     with pytest.raises(UserError):
-        Contrastive(**wrong)
+        ProjectionConfig(**wrong)
 
 
 def test_bad_pairs():

@@ -3,7 +3,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
-from lsm.data import emnist
+from lsm.data import brain_visual_emnist as emnist
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from lsm.encode import Reads, encode
+from lsm.encode import StateFeatures, encode
 from lsm.reservoir import ReservoirSpec, from_chip, from_weights, gaussian
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip
-from rram.crossbar import Reading
+from rram.crossbar import ReadConfig
 from tests.oracles import reservoir as oracle
 
 SPECS = [
@@ -31,7 +31,7 @@ def test_spikes_equal_the_oracle_to_the_bit(spec, dtype, compiled):
         trains.dense(), w[: spec.inputs], w[spec.inputs :], dtype(spec.decay), dtype(spec.threshold)
     )
     assert 0.005 < s.mean() < 0.6
-    reads = Reads(windows=3, traces=(0.8, 1.0), membranes=2)
+    reads = StateFeatures(windows=3, traces=(0.8, 1.0), membranes=2)
     got = encode(trains, reservoir, reads, dtype=dtype, compiled=compiled)
     window = np.arange(spec.steps) * 3 // spec.steps
     t = np.arange(spec.steps)
@@ -49,7 +49,7 @@ def test_noisy_reads_are_equal_in_both_paths(noise_per):
     spec = SPECS[1]
     trains = random_trains(spec)
     chip = Chip(LSM_40NM, 3, sparsity=0.0)
-    noisy = from_chip(spec, chip, Reading(read_noise=0.02, noise_per=noise_per))
+    noisy = from_chip(spec, chip, ReadConfig(read_noise=0.02, noise_per=noise_per))
     a = encode(trains, noisy, batch=12, seed=5)
     assert np.array_equal(a, encode(trains, noisy, batch=12, seed=5, compiled=False))
     assert not np.array_equal(a, encode(trains, noisy, batch=12, seed=6))
@@ -61,9 +61,9 @@ def test_noise_per_product_has_the_stated_spread():
     spec = ReservoirSpec(1, 2000, 0.5, 1e6, 1.0, 1)
     chip = Chip(LSM_40NM, 0, sparsity=0.0)
     trains = SpikeTrains.from_dense(np.ones((1, 50, 1)))
-    reads = Reads(membranes=1)
+    reads = StateFeatures(membranes=1)
     clean, noisy = (
-        encode(trains, from_chip(spec, chip, Reading(n)), reads)[:, 2000:] for n in (0.0, 0.02)
+        encode(trains, from_chip(spec, chip, ReadConfig(n)), reads)[:, 2000:] for n in (0.0, 0.02)
     )
     pair = chip.conductances("input", (1, 2000))
     expected = 0.02 * (pair.plus.square() + pair.minus.square()).sqrt().numpy()
@@ -102,7 +102,7 @@ def test_everything_firing_does_not_overflow():
     ones = np.full((300, 300), 7.0)
     reservoir = from_weights(spec, ones, ones)
     trains = SpikeTrains.from_dense(np.ones((4, 2, 300)))
-    out = encode(trains, reservoir, Reads(membranes=4))
+    out = encode(trains, reservoir, StateFeatures(membranes=4))
     assert (out[:, :300] == 1).all()
 
 
@@ -122,11 +122,14 @@ def test_chip_weights_are_differential_pairs_times_const():
     ("change", "message"),
     [
         (lambda s: encode(random_trains(SPECS[1]), gaussian(s, 0)), "40 channels"),
-        (lambda s: encode(random_trains(s), gaussian(s, 0), Reads(windows=0)), "windows"),
-        (lambda s: encode(random_trains(s), gaussian(s, 0), Reads(traces=(1.5,))), "decays"),
+        (lambda s: encode(random_trains(s), gaussian(s, 0), StateFeatures(windows=0)), "windows"),
+        (
+            lambda s: encode(random_trains(s), gaussian(s, 0), StateFeatures(traces=(1.5,))),
+            "decays",
+        ),
         (lambda s: from_weights(s, np.ones((5, 5)), np.ones((5, 5))), r"\(7, 5\)"),
         (lambda s: from_weights(s, np.full((7, 5), np.nan), np.ones((5, 5))), "finite"),
-        (lambda s: from_chip(s, Chip(), Reading(input_bits=6)), "input_bits"),
+        (lambda s: from_chip(s, Chip(), ReadConfig(input_bits=6)), "input_bits"),
         (lambda s: from_chip(s, Chip(sparsity=1.0)), "no cell broke"),
         (lambda _: ReservoirSpec(1, 1, 1.5, 0, 1, 1), "decay"),
     ],

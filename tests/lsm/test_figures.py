@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsm import figures
+from lsm.tables import figures
 
 RNG = np.random.default_rng(0)
 FIGURES = {

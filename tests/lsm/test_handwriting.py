@@ -5,8 +5,8 @@ from scipy.io import savemat
 
 from harness.datasets import main as list_datasets
 from harness.errors import UserError
-from lsm.data import handwriting
-from lsm.data.strokes import ALPHABET
+from lsm.data import brain_visual_handwriting as handwriting
+from lsm.data.stand_ins.brain_visual_strokes import ALPHABET
 
 
 @pytest.fixture(scope="module")

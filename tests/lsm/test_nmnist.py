@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.events import as_events, write_events_5byte
 from harness.idx import write_idx
 from lsm.data import nmnist
-from lsm.data.event_camera import SACCADES, EventCamera, record
+from lsm.data.stand_ins.nmnist_camera import SACCADES, EventCamera, record
 
 
 def events(x, y, p, t):

@@ -6,11 +6,11 @@ import pytest
 from harness.cli import main
 from harness.errors import UserError
 from harness.events import as_events, write_events_5byte
-from lsm import nmnist as table
-from lsm import nmnist_real as real_table
 from lsm.data import nmnist
-from lsm.data.event_camera import record
-from lsm.supervised import split_groups
+from lsm.data.stand_ins.nmnist_camera import record
+from lsm.tables import nmnist as table
+from lsm.tables import nmnist_real as real_table
+from lsm.tables.supervised import split_groups
 
 QUICK = "linear on event counts; LSM, chip (RRAM), paper's readout; LSM+"
 
@@ -28,7 +28,7 @@ def test_rows_are_measured_and_repeat(tmp_path, capsys):
     again = json.loads(path.read_text())
     assert [r["values"] for r in first["rows"]] == [r["values"] for r in again["rows"]]
     assert first["data"]["kind"] == "synthetic"
-    assert {r["protocol"] for r in first["rows"]} == {"validation", "paper"}
+    assert {r["protocol"] for r in first["rows"]} == {"validation", "published"}
     assert "on real N-MNIST" in capsys.readouterr().out
     for what in ("raster", "rates", "tsne", "confusion"):
         assert (tmp_path / "results" / f"nmnist_{what}.png").stat().st_size < 400_000

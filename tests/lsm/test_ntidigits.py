@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from lsm.data import ntidigits, spoken
-from lsm.data.cochlea import AudioSpikes, Cochlea, hear
+from lsm.data import ntidigits
+from lsm.data.stand_ins import ntidigits_spoken as spoken
+from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, Cochlea, hear
 
 SPIKES = AudioSpikes(np.array([0, 63, 5]), np.array([0.0, 0.0005, 0.1285]))
 

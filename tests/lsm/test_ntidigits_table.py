@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from lsm import ntidigits as table
-from lsm.data import ntidigits, spoken
-from lsm.data.cochlea import AudioSpikes
-from lsm.supervised import ordered
+from lsm.data import ntidigits
+from lsm.data.stand_ins import ntidigits_spoken as spoken
+from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
+from lsm.tables import ntidigits as table
+from lsm.tables.supervised import ordered
 
 SPIKES = AudioSpikes(np.array([0, 63, 5]), np.array([0.0, 0.0005, 0.1285]))
 

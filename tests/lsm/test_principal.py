@@ -1,16 +1,16 @@
 import numpy as np
 
 from harness.protocol import DataRecord
-from lsm.principal import principal
 from lsm.spikes import SpikeTrains
-from lsm.two_sides import FIT, TEST, Side, Split, TwoSided
+from lsm.zero_shot.modalities import FIT, TEST, PairedModalities, Side, Split
+from lsm.zero_shot.principal import principal
 
 
 def two_sided(labels, part):
     nothing = SpikeTrains.from_keys([np.zeros(0, np.int64)] * len(labels), 2, 3)
     sides = tuple(Side(name, nothing, labels, part) for name in "ab")
     record = DataRecord("made up", "synthetic", 1, 1, "")
-    return TwoSided(tuple("xyz"), sides, record)
+    return PairedModalities(tuple("xyz"), sides, record)
 
 
 def setting(items=60, seed=0):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lsm.prototypes import prototype_loss
+from lsm.zero_shot.prototypes import prototype_loss
 
 FIRST = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [1.0, 3.0]]], dtype=torch.float64)
 SECOND = torch.tensor([[[1.0, 0.0], [1.0, 2.0], [0.0, 4.0]]], dtype=torch.float64)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from lsm.retrieval import draw_pool, found
+from lsm.zero_shot.retrieval import draw_pool, found
 
 ITEMS = torch.tensor([0, 0, 1, 2])
 QUERIES = torch.tensor([0, 1, 2])

@@ -7,8 +7,9 @@ import pytest
 from harness.errors import UserError
 from harness.events import as_events, write_events_5byte
 from harness.idx import write_idx
-from lsm.data import nmnist, sensor_check
-from lsm.data.event_camera import record
+from lsm.data import nmnist
+from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
+from lsm.data.stand_ins.nmnist_camera import record
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from lsm.data.motor_cortex import BIN_S, BINS, CHANNELS, GO_S, MotorCortex
-from lsm.data.strokes import (
+from lsm.data.stand_ins.brain_visual_cortex import BIN_S, BINS, CHANNELS, GO_S, MotorCortex
+from lsm.data.stand_ins.brain_visual_strokes import (
     ALPHABET,
     MANY_WRITERS,
     ONE_WRITER,

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from lsm import through_time
 from lsm.neurons import LIFParameters
 from lsm.spikes import SpikeTrains
-from lsm.through_time import spiking_layer, stepwise, weighted_input
+from lsm.training import through_time
+from lsm.training.through_time import spiking_layer, stepwise, weighted_input
 from tests.oracles import spiking_layer as oracle
 
 NEURONS = LIFParameters(0.8, 0.3)

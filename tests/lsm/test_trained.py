@@ -6,8 +6,8 @@ import torch
 
 from harness.errors import UserError
 from harness.parallel import torch_threads
-from lsm import trained
 from lsm.spikes import SpikeTrains
+from lsm.training import recurrent as trained
 
 SPEC = trained.TrainedSpec(
     "linear", 12, 30, 3, 10, decay=0.9, threshold=0.3, const=0.1, learning_rate=2e-2,
@@ -42,7 +42,7 @@ def test_learns_an_easy_task_and_repeats(readout, loss):
 def test_gradients_reach_every_weight():
     trains, labels = easy(20)
     for readout in ("linear", "spiking", "rnn"):
-        network = trained.Trained(replace(SPEC, readout=readout, threshold=0.1), 0)
+        network = trained.RecurrentNetwork(replace(SPEC, readout=readout, threshold=0.1), 0)
         scores = network(trains)
         torch.nn.functional.cross_entropy(scores, torch.from_numpy(labels)).backward()
         assert network.input.grad.abs().sum() > 0
@@ -56,4 +56,4 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(UserError, match="epochs"):
         replace(SPEC, epochs=0)
     with pytest.raises(UserError, match="5 channels, expected 12"):
-        trained.Trained(SPEC, 0)(SpikeTrains.from_dense(np.zeros((10, 2, 5), np.uint8)))
+        trained.RecurrentNetwork(SPEC, 0)(SpikeTrains.from_dense(np.zeros((10, 2, 5), np.uint8)))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from lsm.two_sides import (
+from lsm.zero_shot.modalities import (
     FIT,
     HELD,
     TEST,

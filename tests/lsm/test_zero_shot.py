@@ -4,29 +4,31 @@ import numpy as np
 import pytest
 import torch
 
-from lsm.contrastive import Contrastive
-from lsm.two_sides import FIT, HELD, TEST, Pool, Split
-from lsm.zero_shot import (
+from lsm.zero_shot.modalities import FIT, HELD, TEST, Pool, Split
+from lsm.zero_shot.projections import ProjectionConfig
+from lsm.zero_shot.selection import (
     Study,
     centred_cosine,
     cosine,
     figures,
     leave_out_more,
-    nearness,
+    negative_squared_distance,
     principal_axis,
     shared_pseudos,
     study,
 )
 from tests.lsm.two_sided_data import two_sides
 
-RECIPE = Contrastive(width=4, epochs=2, batch_size=4)
+RECIPE = ProjectionConfig(width=4, epochs=2, batch_size=4)
 
 
 def test_similarities_by_hand():
     first = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
     second = torch.tensor([[0.0, 2.0], [1.0, 0.0], [-1.0, 0.0]])
     assert cosine(first, second)[0].tolist() == pytest.approx([0.8, 0.6, -0.6])
-    assert nearness(first, second)[1].tolist() == pytest.approx([-5, 0, -4], abs=1e-5)
+    assert negative_squared_distance(first, second)[1].tolist() == pytest.approx(
+        [-5, 0, -4], abs=1e-5
+    )
     # About their means (2, 2) and (0, 2/3) the first items are (1, 2) and (0, 4/3).
     assert centred_cosine(first, second)[0, 0].item() == pytest.approx(2 / 5**0.5)
     moved = centred_cosine(first + 7, second - 3)

@@ -4,7 +4,7 @@ import numpy as np
 
 from lsm.data.storage import SpikeSet
 from lsm.spikes import SpikeTrains
-from lsm.two_sides import match
+from lsm.zero_shot.modalities import match
 
 STEPS = 10
 

@@ -1,4 +1,4 @@
-"""Batch norm of every row of every group, spelt out: the oracle of `deplm.grouped_norm`."""
+"""Batch norm of every row of every group, spelt out: oracle of `deplm.training.grouped_norm`."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ def grouped_norm(
     neighbours: torch.Tensor | None,
     offset: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Arguments as of `GroupedNorm.forward`, with torch's own norm."""
+    """Arguments as of `GroupNormMaxReLU.forward`, with torch's own norm."""
     grouped = projected[:, None]
     if neighbours is not None:
         grouped = gather(projected, neighbours) - offset[:, :, None]

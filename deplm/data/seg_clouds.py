@@ -1,0 +1,125 @@
+"""Shapes of ShapeNet-part as clouds for the networks, and streamed through them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from deplm.data.seg_shapenet import PartShapes
+from deplm.encoder import Clouds, in_batches
+from deplm.segmentation import PartBatch, PartNetwork, make_part_batch
+from harness.parallel import map_in_order
+from harness.protocol import DataRecord
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class PartClouds:
+    """Some shapes of a set, each as a cloud of points drawn with replacement.
+
+    Attributes:
+        name: "train", "validation" or "test"; names the read-noise streams.
+        shapes: the set.
+        rows: (n,) its shapes. Ascending, the shapes of a category stand together.
+        points: drawn of each.
+        seed: of the draw.
+    """
+
+    batch: ClassVar[int] = 4  # of 2,048 points: memory of larger arrays is taken anew each time
+
+    name: str
+    shapes: PartShapes
+    rows: np.ndarray
+    points: int = 2048
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def categories(self) -> np.ndarray:
+        """(n,) int64, 0..15."""
+        return self.shapes.categories[self.rows]
+
+    def clouds(self, numbers: np.ndarray) -> Clouds:
+        """The clouds `numbers`; their features are the coordinates themselves."""
+        drawn, _ = self.shapes.draw(self.rows[numbers], self.points, seed=self.seed)
+        points = torch.from_numpy(drawn)
+        return Clouds(points, points)
+
+    def labels(self, numbers: np.ndarray) -> np.ndarray:
+        """Parts (B, points) int64 of the points of the clouds `numbers`."""
+        return self.shapes.draw(self.rows[numbers], self.points, seed=self.seed)[1].astype(np.int64)
+
+    def redrawn(self, seed: int) -> "PartClouds":
+        """The same shapes, their points drawn anew."""
+        return PartClouds(self.name, self.shapes, self.rows, self.points, seed)
+
+
+@dataclass(frozen=True)
+class PartData:
+    """What the segmentation table works on; `validation` is the official list.
+
+    `samples` are single real shapes, segmented beside a stand-in; None where there are none.
+    """
+
+    record: DataRecord
+    shapes: PartShapes
+    train: PartClouds
+    validation: PartClouds
+    test: PartClouds
+    samples: PartClouds | None = None
+
+    @classmethod
+    def of(cls, shapes: PartShapes, points: int, samples: PartShapes | None = None) -> "PartData":
+        """The three lists of a set, and perhaps samples, `points` points a cloud."""
+        lists = {"train": shapes.train, "validation": shapes.validation, "test": shapes.test}
+        parts = {
+            name: PartClouds(name, shapes, np.sort(rows), points) for name, rows in lists.items()
+        }
+        count = len(shapes.train_all)
+        record = DataRecord(shapes.name, shapes.kind, count, len(shapes.test), shapes.sha256)
+        if samples is not None:
+            parts["samples"] = PartClouds("samples", samples, samples.test, points)
+        return cls(record, shapes, **parts)
+
+
+def stream(
+    source: PartClouds,
+    network: PartNetwork,
+    encoders: Sequence[Callable[[PartBatch], torch.Tensor]],
+    work: Callable[[int, torch.Tensor, np.ndarray, np.ndarray], R],
+    *,
+    device: torch.device | str = "cpu",
+    label: str | None = None,
+) -> Iterator[list[R]]:
+    """Encode all clouds batch by batch, grouped once for all encoders, and work on each batch.
+
+    Args:
+        source: the clouds.
+        network: what they are grouped and linked for.
+        encoders: calibrated encoders, one a chip.
+        work: called with the number of the encoder, its features (B, N, D), the clouds' numbers
+            (B,) and the labels (B, N). It runs in several threads.
+        device: of the encoders.
+        label: of the progress bar, which shows on a terminal only.
+
+    Yields:
+        What `work` gave for each encoder, batch after batch, in order: features are not kept.
+    """
+
+    def one(numbers: np.ndarray) -> list[R]:
+        batch = make_part_batch(source, network, numbers, device)
+        labels = source.labels(numbers)
+        return [work(n, encoder(batch), numbers, labels) for n, encoder in enumerate(encoders)]
+
+    chunks = in_batches(np.arange(len(source)), source)
+    threads = None if torch.device(device).type == "cpu" else 1
+    with tqdm(total=len(source), desc=label, unit=" shapes", disable=None) as bar:
+        for numbers, found in zip(chunks, map_in_order(one, chunks, threads), strict=True):
+            yield found
+            bar.update(len(numbers))

@@ -1,0 +1,296 @@
+"""ShapeNet-part: shapes as points whose parts are labelled (Yi et al. 2016).
+
+On disk, `shapenetcore_partanno_segmentation_benchmark_v0_normal`: `synsetoffset2category.txt`
+(name, folder), `train_test_split/shuffled_{train,val,test}_file_list.json` (entries
+`shape_data/<folder>/<id>`), and a text file `<folder>/<id>.txt` a shape, rows
+`x y z nx ny nz label`. Without it, `part_stand_in` writes shapes in the same files. Paper 1 uses
+x, y, z only, centred and scaled to the unit sphere, 2048 points drawn with replacement
+(papers.md, section 2).
+"""
+
+import io
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from deplm.data.cache import cached_arrays, key_of, manifest_sha256
+from deplm.data.seg_categories import CATEGORIES
+from harness.datasets import DatasetInfo, kind_of, writable_root
+from harness.errors import UserError
+
+INFO = DatasetInfo(
+    name="ShapeNet-part",
+    folder="shapenet_part",
+    files=("synsetoffset2category.txt", "train_test_split/*.json", "*/*.txt"),
+    licence="ShapeNet terms: research and education, not commercial",
+    source="ShapeNet, shapenet.org; L. Yi et al., SIGGRAPH Asia 2016",
+    how_to_get=(
+        "get shapenetcore_partanno_segmentation_benchmark_v0_normal.zip (by hand, 0.7 GB), put"
+        " what is in its folder into that folder"
+    ),
+    stand_in="synthetic",
+)
+TABLE = "synsetoffset2category.txt"
+SPLITS = {"train": "train", "validation": "val", "test": "test"}
+COLUMNS = 7
+FORMAT = 1  # of the cache
+
+
+@dataclass(frozen=True)
+class PartShapes:
+    """S shapes of P points altogether, and which of them are for what.
+
+    Attributes:
+        name: of the data set.
+        kind: "real" or "synthetic".
+        sha256: of names, sizes and ends of every source file (`manifest_sha256`).
+        points: (P, 3) float32, each shape centred and scaled to the unit sphere.
+        labels: (P,) uint8, part 0..49.
+        offsets: (S + 1,) int64; shape s is points[offsets[s]:offsets[s + 1]].
+        categories: (S,) int64, 0..15, in the order of `part_table.CATEGORIES`.
+        ids: S names, `<folder>/<id>`.
+        train: (n,) int64, shapes of the training list.
+        validation: of the validation list, for choosing; paper 1 trains on it too.
+        test: of the test list.
+        missing: listed shapes that are not there; 0 unless missing shapes were allowed.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+    points: np.ndarray
+    labels: np.ndarray
+    offsets: np.ndarray
+    categories: np.ndarray
+    ids: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    missing: int = 0
+
+    @property
+    def train_all(self) -> np.ndarray:
+        """Training and validation shapes together, as the paper trains; each once."""
+        return np.unique(np.concatenate([self.train, self.validation]))
+
+    def shape(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """All points (n, 3) and labels (n,) of one shape."""
+        where = slice(self.offsets[row], self.offsets[row + 1])
+        return self.points[where], self.labels[where]
+
+    def draw(
+        self, rows: np.ndarray, points: int = 2048, *, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw clouds with replacement: the same for the same seed and shape, always.
+
+        Args:
+            rows: (B,) shapes.
+            points: a cloud.
+            seed: another one gives a fresh draw.
+
+        Returns:
+            (B, points, 3) float32 and labels (B, points) uint8.
+        """
+        clouds = np.empty((len(rows), points, 3), np.float32)
+        labels = np.empty((len(rows), points), np.uint8)
+        for i, row in enumerate(rows):
+            begin, end = self.offsets[row], self.offsets[row + 1]
+            rng = np.random.default_rng([seed, zlib.crc32(self.ids[row].encode())])
+            index = begin + rng.integers(0, end - begin, points)
+            clouds[i], labels[i] = self.points[index], self.labels[index]
+        return clouds, labels
+
+
+def load(
+    root: str | Path,
+    *,
+    allow_missing: bool = False,
+    tiny: bool = False,
+    cache: str | Path | None = None,
+) -> PartShapes:
+    """The real set below `root`, else its stand-in, written there on first use.
+
+    Args:
+        root: the data root.
+        allow_missing: go on when listed shapes are not there.
+        tiny: a stand-in of seconds, even where the real set is there; for `--smoke`.
+        cache: folder that keeps the parsed shapes between runs; `root/cache` by default.
+
+    Raises:
+        UserError: a file of the set is missing or damaged; the message says which and how.
+    """
+    root = Path(root)
+    folder = None if tiny else INFO.found(root)
+    if folder is None:
+        from deplm.data.stand_ins.seg_shapenet import ensure_stand_in
+
+        folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
+    return load_folder(
+        folder, Path(cache) if cache else writable_root(root) / "cache", allow_missing
+    )
+
+
+def load_folder(folder: Path, cache: Path, allow_missing: bool = False) -> PartShapes:
+    """The set whose official files lie in `folder`; parsed shapes are kept below `cache`."""
+    known = read_table(folder / TABLE)
+    lists = {split: read_list(_list_path(folder, split), known) for split in SPLITS}
+    listed = sorted({name for names in lists.values() for name in names})
+    missing = [name for name in listed if not (folder / f"{name}.txt").is_file()]
+    if missing and not allow_missing:
+        raise UserError(
+            f"{folder}: {len(missing)} of {len(listed)} listed shapes are missing, first"
+            f" {', '.join(missing[:3])}; unpack the whole archive, or go on with --allow-missing"
+        )
+    names = sorted(set(listed) - set(missing))
+    if not names:
+        raise UserError(f"{folder}: none of the listed shapes is there; unpack the whole archive")
+    paths = [folder / f"{name}.txt" for name in names]
+    lists_used = [folder / TABLE, *(_list_path(folder, split) for split in SPLITS)]
+    digest = manifest_sha256(folder, paths + lists_used, sample_bytes=512)
+    key = key_of(digest, {"format": FORMAT, "shapes": len(names)})
+    arrays = cached_arrays(cache / f"shapenet-part-{key}", lambda: _parse_all(paths))
+    row_of = {name: row for row, name in enumerate(names)}
+    rows = {
+        split: np.array([row_of[n] for n in entries if n in row_of], np.int64)
+        for split, entries in lists.items()
+    }
+    return PartShapes(
+        INFO.name, kind_of(folder), digest, ids=tuple(names), missing=len(missing), **arrays, **rows
+    )
+
+
+def load_files(paths: list[Path]) -> PartShapes:
+    """Single shape files, `<folder>/<id>.txt`, with no lists: all are test shapes."""
+    names = tuple(f"{path.parent.name}/{path.stem}" for path in paths)
+    nothing = np.zeros(0, np.int64)
+    return PartShapes(
+        INFO.name,
+        "real",
+        manifest_sha256(Path(paths[0].anchor), [p.absolute() for p in paths]) if paths else "",
+        ids=names,
+        train=nothing,
+        validation=nothing,
+        test=np.arange(len(paths)),
+        **_parse_all(paths),
+    )
+
+
+def _list_path(folder: Path, split: str) -> Path:
+    return folder / "train_test_split" / f"shuffled_{SPLITS[split]}_file_list.json"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); get it again") from error
+
+
+def read_table(path: Path) -> set[str]:
+    """Folders that `synsetoffset2category.txt` names; fewer than sixteen will do.
+
+    Raises:
+        UserError: an unknown category, or another folder than the benchmark's.
+    """
+    known = {category.name: category.synset for category in CATEGORIES}
+    rows = [line.split() for line in _text(path).splitlines() if line.strip()]
+    for row in rows:
+        if len(row) != 2 or known.get(row[0]) != row[1]:
+            raise UserError(
+                f"{path}: {' '.join(row)!r} is none of the benchmark's sixteen categories with"
+                " its folder; get the file again"
+            )
+    return {synset for _, synset in rows}
+
+
+def read_list(path: Path, known: set[str]) -> list[str]:
+    """Names `<folder>/<id>` of a list in its order, each once.
+
+    Raises:
+        UserError: no JSON list of `shape_data/<folder>/<id>`, or a folder that is not in `known`.
+    """
+    try:
+        entries = json.loads(_text(path))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); get the file again") from error
+    names = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        pieces = entry.split("/") if isinstance(entry, str) else []
+        if len(pieces) != 3 or pieces[1] not in known or pieces[2] in ("", ".", ".."):
+            raise UserError(
+                f"{path}: {entry!r} is not shape_data/<folder>/<id> with a folder of {TABLE};"
+                " get the file again"
+            )
+        names.append(f"{pieces[1]}/{pieces[2]}")
+    return list(dict.fromkeys(names))
+
+
+def read_shape(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """One shape file; its folder says its category.
+
+    Returns:
+        Points (n, 3) float32 centred and scaled to the unit sphere, labels (n,) uint8, category.
+
+    Raises:
+        UserError: zero points, a missing column, NaN, a label that is not of the category,
+            all points equal.
+    """
+    numbers = [i for i, c in enumerate(CATEGORIES) if c.synset == path.parent.name]
+    if not numbers:
+        raise UserError(f"{path}: {path.parent.name} is no folder of the benchmark's categories")
+    category = CATEGORIES[numbers[0]]
+    rows = _rows(path)
+    labels = rows[:, -1]
+    strange = ~np.isin(labels, category.labels)
+    if strange.any():
+        raise UserError(
+            f"{path}, point {int(strange.argmax())}: label {labels[strange.argmax()]:g} is not of"
+            f" {category.name} ({category.labels[0]} to {category.labels[-1]}); get the file again"
+        )
+    points = rows[:, :3] - rows[:, :3].mean(axis=0)
+    radius = np.sqrt((points**2).sum(axis=1).max())
+    if radius <= 1e-9:
+        raise UserError(f"{path}: all {len(rows)} points are equal; get the file again")
+    return (points / radius).astype(np.float32), labels.astype(np.uint8), numbers[0]
+
+
+def _rows(path: Path) -> np.ndarray:
+    try:
+        text = path.read_bytes()
+        # An empty file would make numpy warn instead of raise.
+        rows = np.loadtxt(io.BytesIO(text), ndmin=2, comments=None) if text.split() else None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        reason = str(error).split(";")[0]
+        raise UserError(f"{path}: not {COLUMNS} numbers a line ({reason}); get it again") from error
+    if rows is None:
+        raise UserError(f"{path}: zero points; get the file again")
+    if rows.shape[1] != COLUMNS:
+        raise UserError(
+            f"{path}: {rows.shape[1]} columns where x y z nx ny nz label are expected; a column is"
+            " missing or too many, get the file again"
+        )
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        raise UserError(f"{path}, point {int(bad.argmax())}: NaN or infinite; get the file again")
+    return rows
+
+
+def _parse_all(paths: list[Path]) -> dict[str, np.ndarray]:
+    points, labels, categories = [], [], []
+    for path in tqdm(paths, desc="reading shapes", disable=None):
+        cloud, parts, category = read_shape(path)
+        points.append(cloud)
+        labels.append(parts)
+        categories.append(category)
+    return {
+        "points": np.concatenate(points),
+        "labels": np.concatenate(labels),
+        "offsets": np.cumsum([0] + [len(part) for part in labels]),
+        "categories": np.array(categories, np.int64),
+    }

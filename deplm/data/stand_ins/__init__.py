@@ -1,0 +1,1 @@
+"""Writers of synthetic stand-ins, in the real sets' own files."""

@@ -1,0 +1,285 @@
+"""Segmentation: random set abstractions, then random feature propagations back to every point.
+
+A propagation gives each point of the finer level the features of the coarser level, interpolated
+between its three nearest points with weights 1 / squared distance (PointNet++), puts them behind
+the finer level's own features, and applies a fixed random 1x1 layer, batch norm and ReLU. Both
+interpolation and 1x1 layer are linear, so the coarse features are multiplied by the weights
+before they are interpolated: once a coarse point instead of once a fine one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn.functional import one_hot
+
+from deplm import kernels
+from deplm.encoder import Clouds, CloudSet, FrozenEncoder, make_batch, starcall
+from deplm.layers import Grouping, Moments, NoiseKey, Norm, RandomLayer
+from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
+from deplm.points import gather, three_nearest
+from deplm.project import project
+from harness.parallel import map_in_order
+from rram import Chip
+from rram.crossbar import ReadConfig
+from rram.errors import UserError
+
+DISTANCE_EPSILON = 1e-8  # added to squared distances before 1 / d (PointNet++, code)
+
+
+@dataclass(frozen=True)
+class PartNetwork:
+    """Sizes of a segmentation network.
+
+    Attributes:
+        encoder: its set abstractions; the last one groups all points.
+        propagations: channels of the propagations, from the coarsest to the finest.
+        categories: length of the one-hot category that the finest propagation sees; 0: it does
+            not see any.
+        slope: factor on coordinates at the input of the random layers; 1 in the paper.
+        multiscale: whether the readout sees, beside the finest propagation's features, those of
+            all coarser levels but the last, interpolated (DEPLM+).
+    """
+
+    encoder: PointNetwork
+    propagations: tuple[int, ...]
+    categories: int = 16
+    slope: float = 1.0
+    multiscale: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.propagations) != len(self.encoder.abstractions):
+            raise UserError(f"{self}: there must be one propagation for each abstraction")
+
+    @property
+    def abstractions(self) -> tuple[SetAbstraction, ...]:
+        """Of the encoder: what clouds are sampled and grouped for."""
+        return self.encoder.abstractions
+
+    @property
+    def features(self) -> int:
+        """Values a point beside its coordinates."""
+        return self.encoder.features
+
+    @property
+    def skips(self) -> list[int]:
+        """Features of the points of each level, finest first, that enter its propagation."""
+        own = self.categories + 3 + self.encoder.features
+        return [own, *(layer.channels for layer in self.abstractions[:-1])]
+
+    @property
+    def propagation_shapes(self) -> dict[str, tuple[int, int]]:
+        """(inputs, outputs) of each propagation, coarsest first, by the name of its block."""
+        below, shapes = self.abstractions[-1].channels, {}
+        levels = range(len(self.skips), 0, -1)
+        for n, skip, channels in zip(levels, self.skips[::-1], self.propagations, strict=True):
+            shapes[f"fp{n}"] = (skip + below, channels)
+            below = channels
+        return shapes
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """(inputs, outputs) of every fixed random layer, by the name of its block."""
+        return self.encoder.shapes | self.propagation_shapes
+
+    @property
+    def fixed_weights(self) -> int:
+        """Number of fixed random weights."""
+        return sum(rows * columns for rows, columns in self.shapes.values())
+
+    @property
+    def width(self) -> int:
+        """Features of one point."""
+        coarser = sum(self.skips[1:]) + sum(self.propagations[:-1])
+        return self.propagations[-1] + (coarser if self.multiscale else 0)
+
+
+PART_NETWORK = PartNetwork(SHAPENET_PART, propagations=(80, 117, 117))  # DEPLM, code
+
+
+class Link(NamedTuple):
+    """Where fine points lie among coarse ones: (B, N, 3) nearest int32, and weights float32."""
+
+    nearest: torch.Tensor
+    weights: torch.Tensor
+
+
+class PartBatch(NamedTuple):
+    """Clouds of shapes with what depends on coordinates and category only.
+
+    `categories` is (B,) int64; `links` has a link a propagation, coarsest first, None where the
+    coarse level is a single point.
+    """
+
+    clouds: Clouds
+    groupings: list[Grouping | None]
+    reads: NoiseKey
+    categories: torch.Tensor
+    links: list[Link | None]
+
+
+class PartCloudSet(CloudSet):
+    """A set of clouds with categories, (clouds,) int64."""
+
+    categories: np.ndarray
+
+
+def make_part_batch(
+    source: PartCloudSet,
+    network: PartNetwork,
+    numbers: np.ndarray,
+    device: torch.device | str,
+    rng: np.random.Generator | None = None,
+) -> PartBatch:
+    """`deplm.encode.make_batch`, linked for the way back."""
+    batch = make_batch(source, network, numbers, device, rng)
+    categories = torch.from_numpy(source.categories[numbers]).to(device)
+    return PartBatch(*batch, categories, link(batch.clouds.points, batch.groupings))
+
+
+def link(points: torch.Tensor, groupings: Sequence[Grouping | None]) -> list[Link | None]:
+    """Links of every propagation, coarsest first; points (B, N, 3)."""
+    links: list[Link | None] = []
+    for grouping in groupings:
+        if grouping is None:
+            links.append(None)
+            continue
+        nearest, squared = three_nearest(points, grouping.centres)
+        inverse = 1 / (squared + DISTANCE_EPSILON)
+        links.append(Link(nearest, inverse / inverse.sum(-1, keepdim=True)))
+        points = grouping.centres
+    return links[::-1]
+
+
+def add_interpolated(coarse: torch.Tensor, where: Link | None, fine: torch.Tensor) -> torch.Tensor:
+    """Add coarse (B, S, C), interpolated, to fine (B, N, C), in place.
+
+    Without a link S is 1, and every fine point gets the same.
+    """
+    if where is None:
+        return fine.add_(coarse)
+    if fine.device.type == "cpu":
+        arrays = (coarse.contiguous(), *where, fine)
+        kernels.add_interpolated(*(array.numpy() for array in arrays))
+        return fine
+    for k in range(3):
+        fine.addcmul_(gather(coarse, where.nearest[..., k]), where.weights[..., k : k + 1])
+    return fine
+
+
+def interpolate(coarse: torch.Tensor, where: Link) -> torch.Tensor:
+    """Coarse (B, S, C) at the fine points, (B, N, C)."""
+    fine = coarse.new_zeros(*where.nearest.shape[:2], coarse.shape[-1])
+    return add_interpolated(coarse, where, fine)
+
+
+class PropagationLayer(RandomLayer):
+    """The fixed random 1x1 layer of one feature propagation; arguments as of `RandomLayer`."""
+
+    def __call__(
+        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: NoiseKey
+    ) -> torch.Tensor:
+        """ReLU of the normalised projections (B, N, channels).
+
+        Args:
+            skip: (B, N, F) of the fine points.
+            coarse: (B, S, C) of the coarse points.
+            where: the fine points among the coarse ones.
+            reads: names the read-noise streams.
+        """
+        if self.norm is None:
+            raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
+        return self.norm.rectified(self.projections(skip, coarse, where, reads))
+
+    def projections(
+        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: NoiseKey
+    ) -> torch.Tensor:
+        """Projections (B, N, channels), not normalised."""
+        features = skip.shape[-1]
+        if self.crossbar.reading.per_product:
+            fine = skip.new_zeros(*skip.shape[:2], coarse.shape[-1])
+            inputs = torch.cat([skip, add_interpolated(coarse, where, fine)], -1)
+            return torch.cat(list(self._products(inputs, None, reads)))
+        weights = self._weights(reads)
+        fine = project(skip, weights[:features])
+        return add_interpolated(project(coarse, weights[features:]), where, fine)
+
+
+class PartEncoder:
+    """A segmentation network on one chip; a pure function of a batch once `calibrate` was called.
+
+    Args:
+        network: sizes.
+        chip: weights, blocks "sa1", ... and "fp3", ...
+        reading: non-idealities of every read.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        network: PartNetwork,
+        chip: Chip,
+        reading: ReadConfig = ReadConfig(),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.network = network
+        self.width = network.width
+        self.encoder = FrozenEncoder(network.encoder, chip, reading, device)
+        scale = network.encoder.input_scale
+        self.layers = [
+            PropagationLayer(name, shape, chip, reading, scale, torch.device(device))
+            for name, shape in network.propagation_shapes.items()
+        ]
+
+    def __call__(self, batch: PartBatch) -> torch.Tensor:
+        """Features (B, N, C) of every point."""
+        *skips, hidden = self._levels(batch)
+        seen = None
+        for layer, where, skip in zip(self.layers, batch.links, skips[::-1], strict=True):
+            hidden = layer(skip, hidden, where, batch.reads)
+            if self.network.multiscale:
+                own = [hidden] if skip is skips[0] else [hidden, skip]
+                seen = torch.cat(own if seen is None else [*own, interpolate(seen, where)], -1)
+        return hidden if seen is None else seen
+
+    def calibrate(self, batches: Sequence[PartBatch], threads: int | None = None) -> None:
+        """Gather the batch-norm statistics, layer after layer, over all points of `batches`."""
+        self.encoder.calibrate([self._scaled(batch) for batch in batches], threads)
+        levels = list(map_in_order(self._levels, batches, threads))
+        hidden = [level[-1] for level in levels]
+        for depth, layer in enumerate(self.layers):
+            tasks = [
+                (level[-2 - depth], coarse, batch.links[depth], batch.reads)
+                for level, coarse, batch in zip(levels, hidden, batches, strict=True)
+            ]
+            run: Callable = partial(starcall, layer.projections)
+            projected = list(map_in_order(run, tasks, threads))
+            total = Moments.added(map_in_order(Moments.of, projected, threads))
+            layer.norm = Norm.of(total.mean, total.variance, layer.crossbar.weights.device)
+            hidden = list(map_in_order(layer.norm.rectified, projected, threads))
+
+    def _levels(self, batch: PartBatch) -> list[torch.Tensor]:
+        """Features of the points of every level, finest first; the finest see the category."""
+        batch = self._scaled(batch)
+        return [finest_skip(batch, self.network.categories), *self.encoder.levels(batch)]
+
+    def _scaled(self, batch: PartBatch) -> PartBatch:
+        """The same with coordinates times the slope; links do not depend on it."""
+        slope = self.network.slope
+        if slope == 1:
+            return batch
+        groupings = [g and Grouping(g.centres * slope, g.neighbours) for g in batch.groupings]
+        clouds = Clouds(*(values * slope for values in batch.clouds))
+        return batch._replace(clouds=clouds, groupings=groupings)
+
+
+def finest_skip(batch: PartBatch, categories: int) -> torch.Tensor:
+    """(B, N, categories + 3 + F): one-hot category, coordinates, features (code's order)."""
+    points, features = batch.clouds
+    if not categories:
+        return torch.cat([points, features], -1)
+    kind = one_hot(batch.categories, categories).to(points.dtype)
+    return torch.cat([kind[:, None].expand(-1, points.shape[1], -1), points, features], -1)

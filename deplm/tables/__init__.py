@@ -1,0 +1,1 @@
+"""The tables of the DEPLM paper: one module a table, constants on top."""

@@ -1,0 +1,1 @@
+"""Training by gradient: the published recipes, and the fully trained networks beside them."""

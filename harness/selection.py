@@ -1,0 +1,127 @@
+"""Which of many candidates a figure is of: the three protocols, as rules over recorded scores.
+
+A candidate is an epoch, most often; it may be a penalty or a design as well.
+
+    validation   the best on held-out training data: the headline of every table
+    published    the published scripts' rule: the best on test data among those above floors
+    oracle       the best on test data: an upper bound, where a figure needs one
+
+`published` and `oracle` look at test data and are always marked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+Scores = Mapping[str, float]  # in %, by name
+
+
+@dataclass
+class History:
+    """Scores in % of every candidate, in the order of training.
+
+    Attributes:
+        validation: on held-out training data; empty where the recipe has none.
+        test: on the test set.
+    """
+
+    validation: list[dict[str, float]] = field(default_factory=list)
+    test: list[dict[str, float]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.test)
+
+    def add(self, *, test: Scores, validation: Scores | None = None) -> None:
+        """Record one more candidate."""
+        self.test.append(dict(test))
+        if validation is not None:
+            self.validation.append(dict(validation))
+
+    def curve(self, data: str, score: str | None = None) -> list[float]:
+        """One score of every candidate.
+
+        Args:
+            data: "validation" or "test".
+            score: its name; None: the first one.
+        """
+        return [s[score or next(iter(s))] for s in getattr(self, data)]
+
+    def curves(self) -> list[list[float]]:
+        """The first score on validation and on test data."""
+        return [self.curve("validation"), self.curve("test")]
+
+    def as_dict(self) -> dict[str, list[dict[str, float]]]:
+        """For a file."""
+        return {"validation": self.validation, "test": self.test}
+
+    @classmethod
+    def from_dict(cls, parts: dict[str, list[dict[str, float]]] | None) -> Self:
+        """Back from `as_dict`; None gives an empty one."""
+        return cls(**parts) if parts else cls()
+
+
+class Choice(NamedTuple):
+    """What a rule chose: the candidate's number, and whether it passed the rule's floors."""
+
+    candidate: int
+    passed: bool = True
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The candidate that is best on held-out training data, the first of equals.
+
+    Attributes:
+        score: name of the score; None: the first one.
+    """
+
+    name: ClassVar[str] = "validation"
+    score: str | None = None
+
+    def choose(self, history: History) -> Choice:
+        """The chosen candidate."""
+        return Choice(int(np.argmax(history.curve("validation", self.score))))
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published scripts' rule: the best on test data among those at or above some floors.
+
+    Of equals the last. When no candidate passes, the best one is shown all the same, marked as not passed (the
+    scripts print 0).
+
+    Attributes:
+        score: name of the score; None: the first one.
+        floors: smallest values allowed, in %, by name of the score.
+    """
+
+    name: ClassVar[str] = "published"
+    score: str | None = None
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+    def choose(self, history: History) -> Choice:
+        """The chosen candidate."""
+        values = np.array(history.curve("test", self.score))
+        passing = np.array(
+            [all(s[name] >= low for name, low in self.floors.items()) for s in history.test]
+        )
+        allowed = np.where(passing, values, -np.inf) if passing.any() else values
+        return Choice(int(np.flatnonzero(allowed == allowed.max())[-1]), bool(passing.any()))
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The candidate that is best on test data: an upper bound.
+
+    Attributes:
+        score: name of the score; None: the first one.
+    """
+
+    name: ClassVar[str] = "oracle"
+    score: str | None = None
+
+    def choose(self, history: History) -> Choice:
+        """The chosen candidate."""
+        return Choice(int(np.argmax(history.curve("test", self.score))))

@@ -1,0 +1,1 @@
+"""Recurrent networks trained end to end, and gradients through time."""

@@ -1,0 +1,1 @@
+"""Zero-shot transfer between two modalities: pairs, projections, losses, retrieval, choices."""
