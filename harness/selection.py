@@ -89,8 +89,8 @@ class Validation:
 class Published:
     """The published scripts' rule: the best on test data among those at or above some floors.
 
-    Of equals the last. When no candidate passes, the best one is shown all the same, marked as not passed (the
-    scripts print 0).
+    Of equals the last. When no candidate passes, the best one is shown all the same, marked as
+    not passed (the scripts print 0).
 
     Attributes:
         score: name of the score; None: the first one.
