@@ -1,8 +1,12 @@
 """The chips of a table, from its constants."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from harness.config import constant
+from harness.errors import UserError
 from rram import Chip, Device
 
 
@@ -27,3 +31,24 @@ def make_chip(constants: ChipConfig, device: Device, seed: int) -> Chip:
     if constants.programming_voltage_v is not None:
         return Chip(device, seed, programming_voltage_v=constants.programming_voltage_v)
     return Chip(device, seed, sparsity=constants.sparsity)
+
+
+def identity(constants: Any) -> dict[str, Any]:  # noqa: ANN401
+    """All constants by name, a measured array by its content and not by its path.
+
+    Two runs with equal identities have equal chips.
+
+    Args:
+        constants: a frozen dataclass, most often a `ChipConfig`.
+
+    Raises:
+        UserError: the file of the measured array cannot be read.
+    """
+    named = asdict(constants)
+    path = named.get("conductance_map")
+    if path is not None:
+        try:
+            named["conductance_map"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(f"conductance_map {path} cannot be read ({error.strerror})") from error
+    return named

@@ -45,6 +45,9 @@ def parser(table: Table) -> Parser:
     options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
     options.add_argument("--results", default=None, help="results folder (default: results/)")
     options.add_argument(
+        "--restart", action="store_true", help="do not go on from an interrupted run's checkpoints"
+    )
+    options.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="constants"
     )
     for name, about in switches(table.config).items():
@@ -71,7 +74,10 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     device = chosen_device(options.device)
     root = data_root(options.data)
     seeds = list(range(count))
-    run = Run(config, seeds, device, root, folder, table=table.name, smoke=options.smoke)
+    run = Run(
+        config, seeds, device, root, folder,
+        table=table.name, smoke=options.smoke, restart=options.restart,
+    )  # fmt: skip
     run.data = table.load(run)
     _announce(table, run, rows)
     started = time.perf_counter()
@@ -150,7 +156,7 @@ def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
             measurement = journal.get(row.name, seed)
             if measurement is None:
                 measurement = row.measure(run, seed)
-                journal.add(row.name, seed, measurement)
+                journal.add(row.name, seed, measurement, run.checkpoints)
             done[row.name].append(measurement)
             _say(row, seed, done[row.name])
         run.release(seed)

@@ -16,12 +16,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from harness.checkpoint import Checkpoint
-from harness.chips import ChipConfig
+from harness.chips import ChipConfig, identity
 from harness.errors import UserError
 
 T = TypeVar("T")
 SPLIT_SEED = 2025  # of every validation split
 DEFAULT_CHIPS = 5  # of a table
+# Constants of the chip that every checkpoint names; others only where they are not the default,
+# so that a checkpoint outlives a new constant.
+CHIP_KEY = ("sparsity", "programming_voltage_v", "conductance_map", "read_noise")
 
 
 class DataRecord(NamedTuple):
@@ -127,8 +130,10 @@ class Run:
         device: "cpu" or "cuda".
         data_root: folder of the data sets.
         smoke: whether to use tiny synthetic data.
+        restart: whether training starts anew where a checkpoint of it lies.
         results: folder of results and figures.
         table: its name.
+        checkpoints: files of the trainings of this run.
         data: the loaded data set.
     """
 
@@ -142,6 +147,7 @@ class Run:
         *,
         table: str = "table",
         smoke: bool = False,
+        restart: bool = False,
     ) -> None:
         self.config = config
         self.seeds = seeds
@@ -150,6 +156,8 @@ class Run:
         self.results = results
         self.table = table
         self.smoke = smoke
+        self.restart = restart
+        self.checkpoints: set[Path] = set()
         self.data: Any = None
         self._cached: dict[Hashable, Any] = {}
         self._shared: dict[tuple[Hashable, int], Any] = {}
@@ -188,9 +196,18 @@ class Run:
         """
         name = re.sub(r"[^a-z0-9+]+", "-", row.lower()).strip("-")
         path = self.results / "checkpoints" / f"{self.table}-{name}-chip{seed}.npz"
-        chip = {f.name: getattr(self.config, f.name) for f in dataclasses.fields(ChipConfig)}
+        constants = identity(self.config)
+        chip = {
+            field.name: constants[field.name]
+            for field in dataclasses.fields(ChipConfig)
+            if field.name in CHIP_KEY or constants[field.name] != field.default
+        }
         key = {"seed": seed, "data": self.data.record.sha256, **chip, **depends_on}
-        return Checkpoint(path, key)
+        checkpoint = Checkpoint(path, key)
+        if self.restart and path not in self.checkpoints:
+            checkpoint.remove()
+        self.checkpoints.add(path)
+        return checkpoint
 
 
 def split(count: int, fraction: float, seed: int = SPLIT_SEED) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.chips import identity
 from harness.errors import UserError
 from harness.parallel import cores
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
@@ -100,13 +101,17 @@ class Journal:
     def __init__(self, path: Path, run: Run) -> None:
         self.path = path
         self.fingerprint = _fingerprint(run)
+        self.checkpoints: set[Path] = set()  # of trainings whose measurements are kept here
         self._done: dict[tuple[str, int], Measurement] = {}
+        if run.restart:
+            self.remove()
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         for line in lines:
             entry = _entry(line)
             if entry.get("fingerprint") == self.fingerprint:
                 key = (entry["row"], entry["seed"])
                 self._done[key] = Measurement(**entry["measurement"])
+                self.checkpoints |= {path.parent / name for name in entry["checkpoints"]}
 
     def __len__(self) -> int:
         return len(self._done)
@@ -115,9 +120,20 @@ class Journal:
         """The measurement, if it is finished."""
         return self._done.get((row, seed))
 
-    def add(self, row: str, seed: int, measurement: Measurement) -> None:
-        """Keep a finished measurement on disk."""
-        entry = {"row": row, "seed": seed, "fingerprint": self.fingerprint}
+    def add(
+        self, row: str, seed: int, measurement: Measurement, checkpoints: Iterable[Path] = ()
+    ) -> None:
+        """Keep a finished measurement on disk.
+
+        Args:
+            row: its name.
+            seed: of the chip.
+            measurement: what to keep.
+            checkpoints: files of the trainings so far, to be removed with this journal.
+        """
+        self.checkpoints |= set(checkpoints)
+        names = sorted(str(file.relative_to(self.path.parent)) for file in self.checkpoints)
+        entry = {"row": row, "seed": seed, "fingerprint": self.fingerprint, "checkpoints": names}
         entry["measurement"] = dataclasses.asdict(measurement)
         try:
             with self.path.open("a", encoding="utf-8") as file:
@@ -127,8 +143,9 @@ class Journal:
         self._done[row, seed] = measurement
 
     def remove(self) -> None:
-        """The run ended: its results are written."""
-        self.path.unlink(missing_ok=True)
+        """The run ended and its results are written, or it is to start anew."""
+        for file in (self.path, *self.checkpoints):
+            file.unlink(missing_ok=True)
 
 
 def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -237,7 +254,7 @@ def _fingerprint(run: Run) -> str:
     for package in PACKAGES:
         for file in sorted((SOURCE / package).rglob("*.py")):
             digest.update(file.read_bytes())
-    setting = (dataclasses.asdict(run.config), run.device, run.smoke, run.data.record.sha256)
+    setting = (identity(run.config), run.device, run.smoke, run.data.record.sha256)
     digest.update(json.dumps(setting, sort_keys=True).encode())
     return digest.hexdigest()
 

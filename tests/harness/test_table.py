@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness import report
+from harness.chips import ChipConfig
 from harness.cli import chosen_rows, main
 from harness.config import constant
 from harness.errors import UserError
@@ -128,6 +129,55 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, capsys):
     assert not (tmp_path / "toy.partial.jsonl").exists()
 
 
+def kept(run, seed):
+    """A row that trains: it leaves a checkpoint, and chip 1 is interrupted after it did."""
+    CALLS.append(("kept", seed))
+    path = run.checkpoint("kept", seed).path
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("an epoch")
+    if seed == 1 and len(CALLS) == 2:
+        raise KeyboardInterrupt
+    return Measurement({"accuracy": 1.0})
+
+
+@dataclass(frozen=True)
+class ChipToyConfig(ChipConfig):
+    offset: float = constant(0.0, "added to every figure", low=-1, high=10)
+
+
+def test_checkpoints_go_when_the_results_are_written(tmp_path, monkeypatch):
+    table = replace(toy(), rows=(Row("kept", kept),), config=ChipToyConfig)
+    left = tmp_path / "checkpoints"
+    assert run(tmp_path, "--seeds", "2", table=table)[0] == 130
+    assert len(list(left.iterdir())) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.records.os.fsync", full)
+        assert run(tmp_path, "--seeds", "2", table=table)[0] == 2
+    assert len(list(left.iterdir())) == 2
+    assert run(tmp_path, "--seeds", "2", table=table)[0] == 0
+    assert CALLS == [("kept", 0), ("kept", 1), ("kept", 1)]
+    assert not list(left.iterdir())
+
+
+def test_restart_measures_all_anew(tmp_path):
+    assert run(tmp_path, "--set", "offset=1")[0] == 130
+    CALLS.clear()
+    run(tmp_path, "--set", "offset=1", "--seeds", "2", "--restart")
+    assert len(CALLS) == 4
+
+
+def test_a_map_of_other_content_is_another_chip(tmp_path):
+    cells = tmp_path / "map.csv"
+    table = replace(toy(), config=ChipToyConfig)
+    arguments = ["--set", "offset=1", f"conductance_map={cells}"]
+    cells.write_text("1,2")
+    assert run(tmp_path, *arguments, table=table)[0] == 130
+    CALLS.clear()
+    cells.write_text("1,3")
+    run(tmp_path, *arguments, "--seeds", "2", table=table)
+    assert len(CALLS) == 4  # nothing of the other array is taken over
+
+
 def test_a_finished_run_measures_afresh_and_repeats(tmp_path):
     _, first = run(tmp_path)
     CALLS.clear()
@@ -166,10 +216,11 @@ def test_an_unwritable_results_folder_is_found_before_the_work(tmp_path, capsys)
     assert CALLS == []
 
 
-def test_a_full_disk_keeps_what_is_finished(tmp_path, capsys, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+def full(*_):
+    raise OSError(28, "No space left on device")
 
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("harness.records.os.fsync", full)
     assert run(tmp_path) == (2, None)
     assert "No space left" in capsys.readouterr().err
