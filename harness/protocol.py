@@ -223,3 +223,25 @@ def split(count: int, fraction: float, seed: int = SPLIT_SEED) -> tuple[np.ndarr
         raise UserError(f"{count} training rows cannot give a validation part of {fraction:g}")
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[held:]), np.sort(order[:held])
+
+
+def split_groups(
+    groups: np.ndarray, fraction: float, seed: int = SPLIT_SEED
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of the training part and of the validation part, no group in both.
+
+    Args:
+        groups: (rows,) who made each row, a speaker for instance.
+        fraction: of the groups for validation; at least one group goes to each part.
+        seed: of the split.
+
+    Raises:
+        UserError: there is one group only.
+    """
+    names = np.unique(groups)
+    if len(names) < 2:
+        raise UserError("one speaker only in the training data: a validation part needs another")
+    count = min(max(1, round(len(names) * fraction)), len(names) - 1)
+    chosen = np.random.default_rng(seed).permutation(names)[:count]
+    held_out = np.isin(groups, chosen)
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

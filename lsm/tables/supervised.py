@@ -8,9 +8,8 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from harness.config import constant
-from harness.errors import UserError
 from harness.logistic import LogisticReadout
-from harness.protocol import SPLIT_SEED, Measurement, Run, split
+from harness.protocol import Measurement, Run, split, split_groups
 from harness.readout import DiscriminativeRidge, Readout, RidgeReadout, Rows
 from harness.selection import History, Published, Validation
 from lsm.data.storage import SpikeSet
@@ -91,21 +90,6 @@ def ordered(data: SpikeSet, fraction: float) -> Parts:
     )
     order = np.concatenate([fit, held])
     return Parts(data.train.take(order), data.train_labels[order], len(fit))
-
-
-def split_groups(groups: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers to fit and to choose on, no group in both; at least one group in each.
-
-    Raises:
-        UserError: there is one group only.
-    """
-    names = np.unique(groups)
-    if len(names) < 2:
-        raise UserError("one speaker only in the training data: a validation part needs another")
-    count = min(max(1, round(len(names) * fraction)), len(names) - 1)
-    chosen = np.random.default_rng(SPLIT_SEED).permutation(names)[:count]
-    held = np.isin(groups, chosen)
-    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def spec_of(run: Run, neurons: int | None = None, gain: float = 1.0) -> ReservoirSpec:

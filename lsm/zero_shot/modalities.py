@@ -8,10 +8,9 @@ import numpy as np
 
 from harness.datasets import KINDS
 from harness.errors import UserError
-from harness.protocol import DataRecord
+from harness.protocol import DataRecord, split_groups
 from lsm.data.storage import SpikeSet
 from lsm.spikes import SpikeTrains
-from lsm.tables.supervised import split_groups
 from lsm.zero_shot.projections import Pairs
 from lsm.zero_shot.retrieval import draw_pool
 

@@ -6,11 +6,11 @@ import pytest
 from harness.cli import main
 from harness.errors import UserError
 from harness.events import as_events, write_events_5byte
+from harness.protocol import split_groups
 from lsm.data import nmnist
 from lsm.data.stand_ins.nmnist_camera import record
 from lsm.tables import nmnist as table
 from lsm.tables import nmnist_real as real_table
-from lsm.tables.supervised import split_groups
 
 QUICK = "linear on event counts; LSM, chip (RRAM), paper's readout; LSM+"
 
