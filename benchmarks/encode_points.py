@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from benchmarks.timing import paired_medians, peak_mb, print_cases, write_benchmark
 from deplm.data.seg_clouds import PartClouds
-from deplm.encoder import Clouds, FrozenEncoder, calibration_batches, encode, make_batch
+from deplm.encoder import FrozenEncoder, calibration_batches, encode
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
-from deplm.points import ball_query, farthest_point_sample, gather
+from deplm.points import Clouds, CloudSet, ball_query, farthest_point_sample, gather
 from deplm.project import project
-from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork, make_part_batch
+from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork
 from harness.parallel import cores, torch_threads
 from rram import Chip
 from tests.oracles import point_network as oracle
@@ -40,7 +40,7 @@ BATCH = 16  # of the oracle, where it is fastest; ours has its own
 MEMORY_CLOUDS = (64, 512)  # ours is measured on both, to show that it does not grow
 
 
-class RandomClouds:
+class RandomClouds(CloudSet):
     """Clouds with the statistics that matter for time: how many points lie in a ball."""
 
     name = "benchmark"
@@ -56,14 +56,14 @@ class RandomClouds:
         self.features = self.points[..., : network.features]
         self.categories = np.arange(count) % 16
         if network in (SHAPENET_PART, PART_NETWORK):
-            self.batch = PartClouds.batch
+            self.batch_size = PartClouds.batch_size
 
     def __len__(self) -> int:
         return len(self.points)
 
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """The clouds `numbers`."""
-        return Clouds(self.points[numbers], self.features[numbers])
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices`."""
+        return Clouds(self.points[indices], self.features[indices])
 
 
 def _images(rng: np.random.Generator, count: int, points: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def models(case: str) -> tuple[Encoder, oracle.PointNetwork | segment_oracle.Seg
     chip, source = Chip(seed=0), RandomClouds(case, 32)
     parts = isinstance(network, PartNetwork)
     ours = (PartEncoder if parts else FrozenEncoder)(network, chip)
-    ours.calibrate(calibration_batches(source, network, 32, make=maker(case)))
+    ours.calibrate(calibration_batches(source, network, 32))
     scale = (network.encoder if parts else network).input_scale
     weights = {n: chip.weights(n, s) * scale for n, s in network.shapes.items()}
     if parts:
@@ -110,14 +110,9 @@ def models(case: str) -> tuple[Encoder, oracle.PointNetwork | segment_oracle.Seg
     return ours, theirs
 
 
-def maker(case: str) -> Callable:
-    """What makes the batches of a case."""
-    return make_part_batch if isinstance(CASES[case][0], PartNetwork) else make_batch
-
-
-def run_ours(case: str, source: RandomClouds, encoder: Encoder, threads: int) -> np.ndarray:
+def run_ours(source: RandomClouds, encoder: Encoder, threads: int) -> np.ndarray:
     """Features of all clouds, ours."""
-    parts = encode(source, CASES[case][0], [encoder], threads=threads, make=maker(case))
+    parts = encode(source, [encoder], threads=threads)
     return np.concatenate([outputs[0] for _, outputs in parts])
 
 
@@ -142,7 +137,7 @@ def memory_ours(case: str, clouds: int) -> Callable[[], None]:
     source, (encoder, _) = RandomClouds(case, clouds), models(case)
 
     def run() -> None:
-        for _ in encode(source, CASES[case][0], [encoder], threads=1, make=maker(case)):
+        for _ in encode(source, [encoder], threads=1):
             pass
 
     return run
@@ -163,7 +158,7 @@ def memory_oracle(case: str, clouds: int) -> Callable[[], None]:
 def measure(case: str, repeats: int) -> list[dict[str, Any]]:
     """One record with one thread, one with all."""
     source, (encoder, model) = RandomClouds(case, CLOUDS), models(case)
-    ours, theirs = run_ours(case, source, encoder, 1), run_oracle(source, model, 1)
+    ours, theirs = run_ours(source, encoder, 1), run_oracle(source, model, 1)
     agrees = bool(np.abs(ours - theirs).max() < 1e-4)
     peaks = {
         "peak_mb_ours": peak_mb(memory_ours, case, MEMORY_CLOUDS[0]),
@@ -173,7 +168,7 @@ def measure(case: str, repeats: int) -> list[dict[str, Any]]:
     records = []
     for threads in dict.fromkeys((1, cores())):
         seconds = paired_medians(
-            lambda n=threads: run_ours(case, source, encoder, n),
+            lambda n=threads: run_ours(source, encoder, n),
             lambda n=threads: run_oracle(source, model, n),
             repeats,
         )
@@ -200,7 +195,7 @@ def profile(case: str) -> None:
         return result
 
     with torch_threads(1):
-        batch = make_batch(source, network, np.arange(BATCH), "cpu")
+        batch = network.batch(source, np.arange(BATCH))
         points = batch.clouds.points
         for level, layer in enumerate(network.abstractions[:-1], 1):
             chosen = timed(
@@ -221,7 +216,7 @@ def profile(case: str) -> None:
             if grouping is not None:
                 near = grouping.neighbours
                 timed(f"maximum {level}", lambda p=projected, n=near: neighbour_max(p, n))
-                features = layer(inputs, grouping, batch.reads)
+                features = layer(inputs, grouping, batch.noise_key)
                 inputs = torch.cat([grouping.centres, features], -1)
             else:
                 timed(f"maximum {level}", lambda p=projected: p.amax(1))

@@ -2,60 +2,29 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from deplm.layers import Grouping, Moments, NoiseKey, Norm, RandomLayer, group
-from deplm.network import PointNetwork
+from deplm.layers import Moments, Norm, RandomLayer
+from deplm.network import Batch, CloudNetwork, PointNetwork
+from deplm.points import Clouds, CloudSet
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
-from rram.errors import UserError
-
-BATCH = 8  # clouds at a time: their projections fit the cache; also one noisy "batch" read
 
 
-class Clouds(NamedTuple):
-    """A batch of clouds: points (B, N, 3) and features (B, N, F), float32; F may be 0."""
+class Encoder(Protocol):
+    """A network on one chip: calibrated, a pure function from batches to features."""
 
-    points: torch.Tensor
-    features: torch.Tensor
+    network: CloudNetwork
+    width: int
 
-    def to(self, device: torch.device | str) -> "Clouds":
-        """The same on `device`."""
-        return Clouds(self.points.to(device), self.features.to(device))
-
-
-class CloudSet(Protocol):
-    """A set of clouds that are made batch by batch; `batch`, if it has it, says how many."""
-
-    name: str
-    """"train", "validation" or "test": names the read-noise streams."""
-
-    def __len__(self) -> int:
-        """Number of clouds."""
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        """Features (B, ...) of a batch that `network.batch` made."""
         ...
-
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """The clouds of these numbers, ascending."""
-        ...
-
-
-def in_batches(numbers: np.ndarray, source: CloudSet) -> list[np.ndarray]:
-    """Clouds `numbers` of `source` in batches of nearly equal size."""
-    size = getattr(source, "batch", BATCH)
-    return np.array_split(numbers, -(-len(numbers) // size))
-
-
-class Batch(NamedTuple):
-    """Clouds with what depends on their coordinates only."""
-
-    clouds: Clouds
-    groupings: list[Grouping | None]
-    reads: NoiseKey
 
 
 class FrozenEncoder:
@@ -97,7 +66,7 @@ class FrozenEncoder:
         points, features = batch.clouds
         levels = []
         for layer, grouping in zip(self.layers, batch.groupings, strict=True):
-            features = layer(torch.cat([points, features], -1), grouping, batch.reads)
+            features = layer(torch.cat([points, features], -1), grouping, batch.noise_key)
             levels.append(features)
             points = points if grouping is None else grouping.centres
         return levels
@@ -117,7 +86,7 @@ class FrozenEncoder:
         all_moments = []
         for depth, layer in enumerate(self.layers):
             tasks = [
-                (torch.cat(state, -1), batch.groupings[depth], batch.reads)
+                (torch.cat(state, -1), batch.groupings[depth], batch.noise_key)
                 for state, batch in zip(states, batches, strict=True)
             ]
             measure: Callable = partial(starcall, layer.measured)
@@ -132,87 +101,64 @@ class FrozenEncoder:
         return torch.cat([state.features[:, 0] for state in states]), all_moments
 
 
-def make_batch(
-    source: CloudSet,
-    network: PointNetwork,
-    numbers: np.ndarray,
-    device: torch.device | str,
-    rng: np.random.Generator | None = None,
-) -> Batch:
-    """The clouds `numbers` of `source`, sampled and grouped for `network`.
-
-    `rng` is the source of random sampling starts; None starts at point 0, so that it repeats.
-    """
-    clouds = source.clouds(numbers)
-    if not torch.isfinite(clouds.points).all():
-        raise UserError(f"{source.name} clouds {numbers[0]} to {numbers[-1]}: NaN among the points")
-    clouds = clouds.to(device)
-    groupings = group(clouds.points, network, rng)
-    return Batch(clouds, groupings, NoiseKey(source.name, tuple(numbers)))
-
-
 def calibration_batches(
-    source: CloudSet,
-    network: PointNetwork,
-    count: int,
-    device: torch.device | str = "cpu",
-    make: Callable = make_batch,
+    source: CloudSet, network: CloudNetwork, count: int, device: torch.device | str = "cpu"
 ) -> list[Batch]:
     """`count` clouds spread evenly over `source`, in batches, for `FrozenEncoder.calibrate`."""
-    numbers = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(int))
-    chunks = in_batches(numbers, source)
-    return list(map_in_order(lambda chunk: make(source, network, chunk, device), chunks))
+    indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(int))
+    batches = source.in_batches(indices)
+    return list(map_in_order(lambda part: network.batch(source, part, device), batches))
 
 
 def encode(
     source: CloudSet,
-    network: PointNetwork,
-    encoders: Sequence[Callable[[Batch], torch.Tensor]],
+    encoders: Sequence[Encoder],
     *,
     threads: int | None = None,
     device: torch.device | str = "cpu",
     label: str | None = None,
-    make: Callable = make_batch,
+    start_seed: int | None = None,
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """Encode all clouds of `source` by every encoder; the groupings are made once.
+    """Encode all clouds of `source` by every encoder; they are sampled and grouped once.
 
     Args:
         source: the clouds.
-        network: what the groupings are made for.
-        encoders: calibrated encoders of that network, one a chip.
+        encoders: calibrated encoders of one network, one a chip.
         threads: default all cores; the result is the same for any number.
         device: of the encoders.
         label: of the progress bar, which shows on a terminal only.
-        make: as `make_batch`, for networks that need more of their batches.
+        start_seed: of the samplings' first points; None starts at point 0.
 
     Yields:
-        Cloud numbers, in order, and the features (B, ...) of each encoder: memory does not
-        grow with the number of clouds.
+        Indices (B,) of clouds, in order, and the features (B, ...) of each encoder: memory does
+        not grow with the number of clouds.
     """
+    network = encoders[0].network
 
-    def features(numbers: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        batch = make(source, network, numbers, device)
-        return numbers, [encoder(batch).cpu().numpy() for encoder in encoders]
+    def features(indices: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        rng = None
+        if start_seed is not None:
+            rng = np.random.default_rng((start_seed, int(indices[0])))
+        batch = network.batch(source, indices, device, rng)
+        return indices, [encoder(batch).cpu().numpy() for encoder in encoders]
 
-    chunks = in_batches(np.arange(len(source)), source)
     threads = threads if torch.device(device).type == "cpu" else 1
     with tqdm(total=len(source), desc=label, unit=" clouds", disable=None) as bar:
-        for numbers, outputs in map_in_order(features, chunks, threads):
-            yield numbers, outputs
-            bar.update(len(numbers))
+        for indices, outputs in map_in_order(features, source.in_batches(), threads):
+            yield indices, outputs
+            bar.update(len(indices))
 
 
 def encode_all(
     source: CloudSet,
-    network: PointNetwork,
-    encoders: Sequence[FrozenEncoder],
+    encoders: Sequence[Encoder],
     **options: Any,  # noqa: ANN401
 ) -> list[np.ndarray]:
     """`encode`, collected: one array (clouds, features) float32 an encoder."""
     collected = [np.empty((len(source), encoder.width), np.float32) for encoder in encoders]
-    for numbers, outputs in encode(source, network, encoders, **options):
+    for indices, outputs in encode(source, encoders, **options):
         for rows, output in zip(collected, outputs, strict=True):
-            rows[numbers[0] : numbers[-1] + 1] = output
+            rows[indices[0] : indices[-1] + 1] = output
     return collected
 
 

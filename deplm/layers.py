@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 from deplm import kernels
-from deplm.network import PointNetwork
-from deplm.points import ball_query, farthest_point_sample, gather
+from deplm.points import Grouping, NoiseKey, gather
 from deplm.products import product_currents
 from deplm.project import project
 from rram import Chip, Crossbar, Pair
@@ -22,23 +21,6 @@ from rram.crossbar import ReadConfig
 from rram.errors import UserError
 
 NORM_EPSILON = 1e-5
-
-
-class Grouping(NamedTuple):
-    """What one abstraction needs of the coordinates: the same for every chip and epoch.
-
-    centres (B, S, 3) float32; neighbours (B, S, K) int32, indices into the points before.
-    """
-
-    centres: torch.Tensor
-    neighbours: torch.Tensor
-
-
-class NoiseKey(NamedTuple):
-    """Which clouds are read, for the read noise: a set's name and the clouds' numbers in it."""
-
-    source: str
-    numbers: tuple[int, ...]
 
 
 class Moments(NamedTuple):
@@ -95,31 +77,6 @@ class Norm(NamedTuple):
         return x
 
 
-def group(
-    points: torch.Tensor, network: PointNetwork, rng: np.random.Generator | None = None
-) -> list[Grouping | None]:
-    """Groupings of every abstraction of `network`; None where it groups all points.
-
-    Args:
-        points: (B, N, 3) float32.
-        network: its centres, neighbours and radii.
-        rng: source of the samplings' random starts in training; None starts at point 0.
-    """
-    groupings: list[Grouping | None] = []
-    for layer in network.abstractions:
-        if layer.centres is None:
-            groupings.append(None)
-            continue
-        start = None
-        if rng is not None:
-            start = torch.from_numpy(rng.integers(points.shape[1], size=len(points)))
-        centres = gather(points, farthest_point_sample(points, layer.centres, start))
-        neighbours = ball_query(points, centres, layer.radius, layer.neighbours)
-        groupings.append(Grouping(centres, neighbours))
-        points = centres
-    return groupings
-
-
 class RandomLayer:
     """The fixed random 1x1 layer of one set abstraction, with the weights of a chip.
 
@@ -148,42 +105,42 @@ class RandomLayer:
         self.norm: Norm | None = None
 
     def __call__(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
+        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
     ) -> torch.Tensor:
         """ReLU of the normalised maxima over the neighbours.
 
         Args:
             inputs: (B, N, 3 + F), coordinates first.
             grouping: of the abstraction, None for one group of all points.
-            reads: which clouds these are; names the read-noise streams.
+            noise_key: names the read-noise streams.
 
         Returns:
             (B, S, C); S is 1 without a grouping.
         """
         if self.norm is None:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
-        return self.norm.rectified(*self._maxima(inputs, grouping, reads))
+        return self.norm.rectified(*self._maxima(inputs, grouping, noise_key))
 
     def maxima(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
+        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
     ) -> torch.Tensor:
         """Maxima (B, S, C) of the projections over the neighbours, not normalised."""
-        maxima, offset = self._maxima(inputs, grouping, reads)
+        maxima, offset = self._maxima(inputs, grouping, noise_key)
         return maxima if offset is None else maxima.sub_(offset)
 
     def measured(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
+        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
     ) -> tuple[torch.Tensor, Moments]:
         """The same, and the moments of the projections over all clouds, centres, neighbours."""
         moments: list[Moments] = []
-        maxima, offset = self._maxima(inputs, grouping, reads, moments)
+        maxima, offset = self._maxima(inputs, grouping, noise_key, moments)
         return maxima if offset is None else maxima.sub_(offset), Moments.added(moments)
 
     def _maxima(
         self,
         inputs: torch.Tensor,
         grouping: Grouping | None,
-        reads: NoiseKey,
+        noise_key: NoiseKey,
         moments: list[Moments] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Maxima (B, S, C), and what of the centres is still to be subtracted.
@@ -192,12 +149,12 @@ class RandomLayer:
         """
         if self.crossbar.reading.per_product:
             parts = []
-            for current in self._products(inputs, grouping, reads):
+            for current in self._products(inputs, grouping, noise_key):
                 parts.append(current.amax(1))
                 if moments is not None:
                     moments.append(Moments.of(current))
             return torch.cat(parts).view(len(inputs), -1, parts[0].shape[-1]), None
-        weights = self._weights(reads)
+        weights = self._weights(noise_key)
         projected = project(inputs, weights)
         if grouping is None:
             if moments is None:
@@ -210,22 +167,22 @@ class RandomLayer:
         moments.append(found)
         return maxima, offset
 
-    def _weights(self, reads: NoiseKey) -> torch.Tensor:
+    def _weights(self, noise_key: NoiseKey) -> torch.Tensor:
         """The weights as one read gives them to the whole batch."""
         if self.crossbar.reading.read_noise == 0:
             return self.crossbar.weights
-        key = self._key(reads.source, reads.numbers[0])
+        key = self._key(noise_key.source, noise_key.indices[0])
         return self.crossbar.read_weights(torch.Generator().manual_seed(key))
 
     def _products(
-        self, inputs: torch.Tensor, grouping: Grouping | None, reads: NoiseKey
+        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
     ) -> Iterable[torch.Tensor]:
         grouping = everything(inputs) if grouping is None else grouping
-        keys = [self._key(reads.source, number) for number in reads.numbers]
+        keys = [self._key(noise_key.source, index) for index in noise_key.indices]
         return product_currents(inputs, *grouping, self.crossbar, keys)
 
-    def _key(self, source: str, number: int) -> int:
-        return int(self.chip.generator(self.name, "read", source, number).integers(2**63))
+    def _key(self, source: str, index: int) -> int:
+        return int(self.chip.generator(self.name, "read", source, index).integers(2**63))
 
 
 def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:

@@ -1,12 +1,26 @@
 """Sizes of the paper's networks (DEPLM, published code; table in its supplement).
 
-A random network is a list of set abstractions. Only its sizes stand here: the weights come
-from a `rram.Chip`, the arithmetic is in `deplm.layers`.
+A random network is a list of set abstractions. Only its sizes stand here, and how clouds are
+sampled and grouped for it: the weights come from a `rram.Chip`, the arithmetic is in
+`deplm.encoder`.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
+import numpy as np
+import torch
+
+from deplm.points import (
+    Clouds,
+    CloudSet,
+    Grouping,
+    NoiseKey,
+    ball_query,
+    farthest_point_sample,
+    gather,
+)
 from rram.errors import UserError
 
 
@@ -33,9 +47,79 @@ class SetAbstraction:
         if any(size is not None and size <= 0 for size in (self.channels, *local)):
             raise UserError(f"{self}: every size must be above 0")
 
+    def group(self, points: torch.Tensor, start: torch.Tensor | None = None) -> Grouping | None:
+        """Sample the centres and find their neighbours; None where all points are one group.
+
+        Args:
+            points: (B, N, 3) float32.
+            start: (B,) index of the first centre; None: point 0.
+        """
+        if self.centres is None:
+            return None
+        centres = gather(points, farthest_point_sample(points, self.centres, start))
+        return Grouping(centres, ball_query(points, centres, self.radius, self.neighbours))
+
+
+class Batch(NamedTuple):
+    """Clouds with what depends on their coordinates only, and the key of their read noise."""
+
+    clouds: Clouds
+    groupings: list[Grouping | None]
+    noise_key: NoiseKey
+
+
+class CloudNetwork:
+    """Base of all networks on clouds; `abstractions` say how clouds are sampled and grouped."""
+
+    abstractions: tuple[SetAbstraction, ...]
+
+    def batch(
+        self,
+        source: CloudSet,
+        indices: np.ndarray,
+        device: torch.device | str = "cpu",
+        rng: np.random.Generator | None = None,
+    ) -> Batch:
+        """Make the clouds `indices` of `source`, sampled and grouped for this network.
+
+        Args:
+            source: the set.
+            indices: (B,) of its clouds.
+            device: where the encoder computes.
+            rng: of the samplings' first points in training; None: point 0, so that it repeats.
+
+        Raises:
+            UserError: NaN among the points.
+        """
+        clouds = source.clouds(indices)
+        if not torch.isfinite(clouds.points).all():
+            first, last = indices[0], indices[-1]
+            raise UserError(f"{source.name} clouds {first} to {last}: NaN among the points")
+        clouds = clouds.to(device)
+        groupings = self.group(clouds.points, rng)
+        return Batch(clouds, groupings, NoiseKey(source.name, tuple(indices)))
+
+    def group(
+        self, points: torch.Tensor, rng: np.random.Generator | None = None
+    ) -> list[Grouping | None]:
+        """Groupings of every abstraction: each groups the centres of the one before.
+
+        Args:
+            points: (B, N, 3) float32.
+            rng: of the samplings' first points; None: point 0.
+        """
+        groupings: list[Grouping | None] = []
+        for layer in self.abstractions:
+            start = None
+            if rng is not None and layer.centres is not None:
+                start = torch.from_numpy(rng.integers(points.shape[1], size=len(points)))
+            groupings.append(grouping := layer.group(points, start))
+            points = points if grouping is None else grouping.centres
+        return groupings
+
 
 @dataclass(frozen=True)
-class PointNetwork:
+class PointNetwork(CloudNetwork):
     """A cascade of random set abstractions on points with `features` values each.
 
     Attributes:

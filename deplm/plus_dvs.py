@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from deplm.encoder import Batch
-from deplm.layers import Grouping, Moments, Norm, RandomLayer
-from deplm.network import PointNetwork, SetAbstraction
+from deplm.layers import Moments, Norm, RandomLayer
+from deplm.network import Batch, CloudNetwork, PointNetwork, SetAbstraction
+from deplm.points import Grouping
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
@@ -22,7 +22,7 @@ from rram.errors import UserError
 
 
 @dataclass(frozen=True)
-class EventGridNetwork:
+class EventGridNetwork(CloudNetwork):
     """Sizes of a DEPLM+ network on events (t, x, y).
 
     Attributes:
@@ -87,7 +87,7 @@ class EventGridEncoder:
         pooled = []
         for depth, (layer, cells) in enumerate(zip(self.layers, self.network.cells, strict=True)):
             inputs, grouping = self._scaled(points, hidden, batch.groupings[depth])
-            hidden = layer(inputs, grouping, batch.reads)
+            hidden = layer(inputs, grouping, batch.noise_key)
             points = batch.groupings[depth].centres
             pooled.append(pool(points, hidden, cells))
         return torch.cat(pooled, -1)
@@ -100,7 +100,7 @@ class EventGridEncoder:
         states = [tuple(batch.clouds) for batch in batches]
         for depth, layer in enumerate(self.layers):
             tasks = [
-                (*self._scaled(*state, batch.groupings[depth]), batch.reads)
+                (*self._scaled(*state, batch.groupings[depth]), batch.noise_key)
                 for state, batch in zip(states, batches, strict=True)
             ]
             maxima = list(map_in_order(lambda task, run=layer.maxima: run(*task), tasks, threads))

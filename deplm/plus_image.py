@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from deplm.encoder import Batch
-from deplm.layers import Grouping, Moments, NoiseKey, Norm, RandomLayer
+from deplm.layers import Moments, Norm, RandomLayer
+from deplm.network import Batch, CloudNetwork
+from deplm.points import Grouping, NoiseKey
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
@@ -34,7 +35,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class PixelGridNetwork:
+class PixelGridNetwork(CloudNetwork):
     """Sizes of a DEPLM+ network on side x side images.
 
     Attributes:
@@ -121,7 +122,7 @@ class PixelGridEncoder:
         points, hidden = batch.clouds
         pooled = []
         for level, cells in zip(self._levels, self.network.cells, strict=True):
-            hidden = torch.cat([layer(points, hidden, batch.reads) for layer in level], -1)
+            hidden = torch.cat([layer(points, hidden, batch.noise_key) for layer in level], -1)
             pooled.append(self._pool(hidden, cells))
         return torch.cat(pooled, -1)
 
@@ -131,13 +132,17 @@ class PixelGridEncoder:
         They are of the maxima, and not of all neighbours as in the paper's network, so that
         ReLU cuts about half of the values.
         """
-        states = [(*batch.clouds, batch.reads) for batch in batches]
+        states = [(*batch.clouds, batch.noise_key) for batch in batches]
         for level in self._levels:
             for layer in level:
                 layer.calibrate(states, threads)
             states = [
-                (points, torch.cat([layer(points, hidden, reads) for layer in level], -1), reads)
-                for points, hidden, reads in states
+                (
+                    points,
+                    torch.cat([layer(points, hidden, noise_key) for layer in level], -1),
+                    noise_key,
+                )
+                for points, hidden, noise_key in states
             ]
 
     def _pool(self, hidden: torch.Tensor, cells: int) -> torch.Tensor:
@@ -154,16 +159,18 @@ class WindowLayer:
         self.table = table
         self.scale = scale
 
-    def __call__(self, points: torch.Tensor, hidden: torch.Tensor, reads: NoiseKey) -> torch.Tensor:
+    def __call__(
+        self, points: torch.Tensor, hidden: torch.Tensor, noise_key: NoiseKey
+    ) -> torch.Tensor:
         """Points (B, N, 3) and the level below (B, N, F) -> (B, N, channels)."""
-        return self.layer(*self._grouped(points, hidden), reads)
+        return self.layer(*self._grouped(points, hidden), noise_key)
 
     def calibrate(self, states: Sequence[tuple], threads: int | None) -> None:
-        """Set the norm from the maxima over `states` of (points, hidden, reads)."""
+        """Set the norm from the maxima over `states` of (points, hidden, noise_key)."""
 
         def moments(state: tuple) -> Moments:
-            points, hidden, reads = state
-            return Moments.of(self.layer.maxima(*self._grouped(points, hidden), reads))
+            points, hidden, noise_key = state
+            return Moments.of(self.layer.maxima(*self._grouped(points, hidden), noise_key))
 
         total = Moments.added(map_in_order(moments, states, threads))
         self.layer.norm = Norm.of(total.mean, total.variance, self.scale.device)

@@ -1,8 +1,11 @@
-"""Sampling and grouping of points: what depends on coordinates only.
+"""Clouds of points: what a set of them is, and how they are sampled and grouped.
 
-All functions take float32 tensors with coordinates last. On the CPU they run compiled
-(`deplm.kernels`); elsewhere, or with `plain=True`, in plain torch with equal results.
+Sampling and grouping depend on coordinates only. All functions take float32 tensors with
+coordinates last. On the CPU they run compiled (`deplm.kernels`); elsewhere, or with
+`plain=True`, in plain torch with equal results.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +14,68 @@ from deplm import kernels
 from rram.errors import UserError
 
 FAR = 1e10  # larger than any squared distance
+
+
+class Clouds(NamedTuple):
+    """A batch of clouds: points (B, N, 3) and features (B, N, F), float32; F may be 0."""
+
+    points: torch.Tensor
+    features: torch.Tensor
+
+    def to(self, device: torch.device | str) -> "Clouds":
+        """These clouds on `device`."""
+        return Clouds(self.points.to(device), self.features.to(device))
+
+
+class Grouping(NamedTuple):
+    """What one set abstraction needs of the coordinates, for any chip and epoch.
+
+    centres (B, S, 3) float32; neighbours (B, S, K) int32, indices into the points before.
+    """
+
+    centres: torch.Tensor
+    neighbours: torch.Tensor
+
+
+class NoiseKey(NamedTuple):
+    """Names the read-noise streams of a batch: its set, and the clouds' indices in that set."""
+
+    source: str
+    indices: tuple[int, ...]
+
+
+class CloudSet:
+    """A set of clouds that are made batch by batch; subclass it for clouds of your own.
+
+    Attributes:
+        name: "train", "validation" or "test"; names the read-noise streams.
+        batch_size: clouds encoded at a time: few enough that their projections stay in the
+            processor's cache. Also the batch of read noise "per batch".
+        redrawable: whether `redrawn` gives other points of the same clouds.
+        categories: (clouds,) int64 where a network sees the category of a shape, else None.
+    """
+
+    name: str
+    batch_size: int = 8
+    redrawable: bool = False
+    categories: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Number of clouds."""
+        raise NotImplementedError
+
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices` (B,) of the set."""
+        raise NotImplementedError
+
+    def redrawn(self, seed: int) -> "CloudSet":
+        """The same set with its points drawn anew from `seed`, where the set draws points."""
+        raise UserError(f"clouds {self.name}: their points are not drawn, seed {seed} is not used")
+
+    def in_batches(self, indices: np.ndarray | None = None) -> list[np.ndarray]:
+        """Clouds `indices`, default all, in batches of nearly equal size."""
+        indices = np.arange(len(self)) if indices is None else indices
+        return np.array_split(indices, -(-len(indices) // self.batch_size))
 
 
 def farthest_point_sample(

@@ -17,10 +17,10 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encoder import Clouds, CloudSet, FrozenEncoder, make_batch, starcall
-from deplm.layers import Grouping, Moments, NoiseKey, Norm, RandomLayer
-from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
-from deplm.points import gather, three_nearest
+from deplm.encoder import FrozenEncoder, starcall
+from deplm.layers import Moments, Norm, RandomLayer
+from deplm.network import SHAPENET_PART, CloudNetwork, PointNetwork, SetAbstraction
+from deplm.points import Clouds, CloudSet, Grouping, NoiseKey, gather, three_nearest
 from deplm.project import project
 from harness.parallel import map_in_order
 from rram import Chip
@@ -30,8 +30,29 @@ from rram.errors import UserError
 DISTANCE_EPSILON = 1e-8  # added to squared distances before 1 / d (PointNet++, code)
 
 
+class Link(NamedTuple):
+    """Where fine points lie among coarse ones: (B, N, 3) nearest int32, and weights float32."""
+
+    nearest: torch.Tensor
+    weights: torch.Tensor
+
+
+class PartBatch(NamedTuple):
+    """Clouds of shapes with what depends on coordinates and category only.
+
+    `categories` is (B,) int64; `links` has a link a propagation, coarsest first, None where the
+    coarse level is a single point.
+    """
+
+    clouds: Clouds
+    groupings: list[Grouping | None]
+    noise_key: NoiseKey
+    categories: torch.Tensor
+    links: list[Link | None]
+
+
 @dataclass(frozen=True)
-class PartNetwork:
+class PartNetwork(CloudNetwork):
     """Sizes of a segmentation network.
 
     Attributes:
@@ -96,48 +117,20 @@ class PartNetwork:
         coarser = sum(self.skips[1:]) + sum(self.propagations[:-1])
         return self.propagations[-1] + (coarser if self.multiscale else 0)
 
+    def batch(
+        self,
+        source: CloudSet,
+        indices: np.ndarray,
+        device: torch.device | str = "cpu",
+        rng: np.random.Generator | None = None,
+    ) -> PartBatch:
+        """`CloudNetwork.batch`, with the categories and the links of the propagations."""
+        batch = super().batch(source, indices, device, rng)
+        categories = torch.from_numpy(source.categories[indices]).to(device)
+        return PartBatch(*batch, categories, link(batch.clouds.points, batch.groupings))
+
 
 PART_NETWORK = PartNetwork(SHAPENET_PART, propagations=(80, 117, 117))  # DEPLM, code
-
-
-class Link(NamedTuple):
-    """Where fine points lie among coarse ones: (B, N, 3) nearest int32, and weights float32."""
-
-    nearest: torch.Tensor
-    weights: torch.Tensor
-
-
-class PartBatch(NamedTuple):
-    """Clouds of shapes with what depends on coordinates and category only.
-
-    `categories` is (B,) int64; `links` has a link a propagation, coarsest first, None where the
-    coarse level is a single point.
-    """
-
-    clouds: Clouds
-    groupings: list[Grouping | None]
-    reads: NoiseKey
-    categories: torch.Tensor
-    links: list[Link | None]
-
-
-class PartCloudSet(CloudSet):
-    """A set of clouds with categories, (clouds,) int64."""
-
-    categories: np.ndarray
-
-
-def make_part_batch(
-    source: PartCloudSet,
-    network: PartNetwork,
-    numbers: np.ndarray,
-    device: torch.device | str,
-    rng: np.random.Generator | None = None,
-) -> PartBatch:
-    """`deplm.encode.make_batch`, linked for the way back."""
-    batch = make_batch(source, network, numbers, device, rng)
-    categories = torch.from_numpy(source.categories[numbers]).to(device)
-    return PartBatch(*batch, categories, link(batch.clouds.points, batch.groupings))
 
 
 def link(points: torch.Tensor, groupings: Sequence[Grouping | None]) -> list[Link | None]:
@@ -180,7 +173,7 @@ class PropagationLayer(RandomLayer):
     """The fixed random 1x1 layer of one feature propagation; arguments as of `RandomLayer`."""
 
     def __call__(
-        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: NoiseKey
+        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
     ) -> torch.Tensor:
         """ReLU of the normalised projections (B, N, channels).
 
@@ -188,22 +181,22 @@ class PropagationLayer(RandomLayer):
             skip: (B, N, F) of the fine points.
             coarse: (B, S, C) of the coarse points.
             where: the fine points among the coarse ones.
-            reads: names the read-noise streams.
+            noise_key: names the read-noise streams.
         """
         if self.norm is None:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
-        return self.norm.rectified(self.projections(skip, coarse, where, reads))
+        return self.norm.rectified(self.projections(skip, coarse, where, noise_key))
 
     def projections(
-        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, reads: NoiseKey
+        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
     ) -> torch.Tensor:
         """Projections (B, N, channels), not normalised."""
         features = skip.shape[-1]
         if self.crossbar.reading.per_product:
             fine = skip.new_zeros(*skip.shape[:2], coarse.shape[-1])
             inputs = torch.cat([skip, add_interpolated(coarse, where, fine)], -1)
-            return torch.cat(list(self._products(inputs, None, reads)))
-        weights = self._weights(reads)
+            return torch.cat(list(self._products(inputs, None, noise_key)))
+        weights = self._weights(noise_key)
         fine = project(skip, weights[:features])
         return add_interpolated(project(coarse, weights[features:]), where, fine)
 
@@ -239,7 +232,7 @@ class PartEncoder:
         *skips, hidden = self._levels(batch)
         seen = None
         for layer, where, skip in zip(self.layers, batch.links, skips[::-1], strict=True):
-            hidden = layer(skip, hidden, where, batch.reads)
+            hidden = layer(skip, hidden, where, batch.noise_key)
             if self.network.multiscale:
                 own = [hidden] if skip is skips[0] else [hidden, skip]
                 seen = torch.cat(own if seen is None else [*own, interpolate(seen, where)], -1)
@@ -252,7 +245,7 @@ class PartEncoder:
         hidden = [level[-1] for level in levels]
         for depth, layer in enumerate(self.layers):
             tasks = [
-                (level[-2 - depth], coarse, batch.links[depth], batch.reads)
+                (level[-2 - depth], coarse, batch.links[depth], batch.noise_key)
                 for level, coarse, batch in zip(levels, hidden, batches, strict=True)
             ]
             run: Callable = partial(starcall, layer.projections)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from deplm.data.dvs_windows import Windows
-from deplm.encoder import Clouds
+from deplm.points import Clouds, CloudSet
 from harness.errors import UserError
 from harness.protocol import SPLIT_SEED, DataRecord
 
@@ -15,7 +16,7 @@ SHIFT_STREAM = 1
 
 
 @dataclass(frozen=True)
-class WindowClouds:
+class WindowClouds(CloudSet):
     """Some windows of a set, each as a cloud of events (t, x, y) without further features.
 
     Attributes:
@@ -26,6 +27,8 @@ class WindowClouds:
         seed: of the draw, and of the shift.
         shift: largest shift of a window along t, x and y, in their unit.
     """
+
+    redrawable: ClassVar[bool] = True
 
     name: str
     windows: Windows
@@ -47,11 +50,11 @@ class WindowClouds:
         """(n,) which trial each window is of."""
         return self.windows.trials[self.rows]
 
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """The clouds `numbers`."""
-        drawn = self.windows.draw(self.points, seed=self.seed, rows=self.rows[numbers])
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices`."""
+        drawn = self.windows.draw(self.points, seed=self.seed, rows=self.rows[indices])
         if self.shift:
-            for cloud, row in zip(drawn, self.rows[numbers].tolist(), strict=True):
+            for cloud, row in zip(drawn, self.rows[indices].tolist(), strict=True):
                 # A stream for each window, so that company does not matter.
                 rng = np.random.default_rng([self.seed, row, SHIFT_STREAM])
                 cloud += rng.uniform(-self.shift, self.shift, 3).astype(np.float32)

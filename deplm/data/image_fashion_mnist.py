@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from deplm.encoder import Clouds
+from deplm.points import Clouds, CloudSet
 from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
@@ -65,7 +65,7 @@ INFO = DatasetInfo(
 )
 
 
-class ImageClouds:
+class ImageClouds(CloudSet):
     """Images as point sets: 784 points (intensity, x, y), and the same three as features.
 
     Intensity lies in [-1, 1], x and y are index / 28 - 0.5 (DEPLM, code).
@@ -81,10 +81,10 @@ class ImageClouds:
     def __len__(self) -> int:
         return len(self.images)
 
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """Points and features (B, 784, 3) of the images `numbers`."""
-        points = np.empty((len(numbers), SIDE * SIDE, 3), np.float32)
-        points[..., 0] = self.images[numbers].reshape(len(numbers), -1) / np.float32(127.5) - 1
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """Points and features (B, 784, 3) of the images `indices`."""
+        points = np.empty((len(indices), SIDE * SIDE, 3), np.float32)
+        points[..., 0] = self.images[indices].reshape(len(indices), -1) / np.float32(127.5) - 1
         points[..., 1:] = self._grid
         tensor = torch.from_numpy(points)
         return Clouds(tensor, tensor)

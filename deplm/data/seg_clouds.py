@@ -9,8 +9,8 @@ import torch
 from tqdm import tqdm
 
 from deplm.data.seg_shapenet import PartShapes
-from deplm.encoder import Clouds, in_batches
-from deplm.segmentation import PartBatch, PartNetwork, make_part_batch
+from deplm.points import Clouds, CloudSet
+from deplm.segmentation import PartBatch, PartNetwork
 from harness.parallel import map_in_order
 from harness.protocol import DataRecord
 
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class PartClouds:
+class PartClouds(CloudSet):
     """Some shapes of a set, each as a cloud of points drawn with replacement.
 
     Attributes:
@@ -29,7 +29,10 @@ class PartClouds:
         seed: of the draw.
     """
 
-    batch: ClassVar[int] = 4  # of 2,048 points: memory of larger arrays is taken anew each time
+    redrawable: ClassVar[bool] = True
+    batch_size: ClassVar[int] = (
+        4  # of 2,048 points: memory of larger arrays is taken anew each time
+    )
 
     name: str
     shapes: PartShapes
@@ -45,15 +48,15 @@ class PartClouds:
         """(n,) int64, 0..15."""
         return self.shapes.categories[self.rows]
 
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """The clouds `numbers`; their features are the coordinates themselves."""
-        drawn, _ = self.shapes.draw(self.rows[numbers], self.points, seed=self.seed)
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices`; their features are the coordinates themselves."""
+        drawn, _ = self.shapes.draw(self.rows[indices], self.points, seed=self.seed)
         points = torch.from_numpy(drawn)
         return Clouds(points, points)
 
-    def labels(self, numbers: np.ndarray) -> np.ndarray:
-        """Parts (B, points) int64 of the points of the clouds `numbers`."""
-        return self.shapes.draw(self.rows[numbers], self.points, seed=self.seed)[1].astype(np.int64)
+    def labels(self, indices: np.ndarray) -> np.ndarray:
+        """Parts (B, points) int64 of the points of the clouds `indices`."""
+        return self.shapes.draw(self.rows[indices], self.points, seed=self.seed)[1].astype(np.int64)
 
     def redrawn(self, seed: int) -> "PartClouds":
         """The same shapes, their points drawn anew."""
@@ -113,11 +116,11 @@ def stream(
     """
 
     def one(numbers: np.ndarray) -> list[R]:
-        batch = make_part_batch(source, network, numbers, device)
+        batch = network.batch(source, numbers, device)
         labels = source.labels(numbers)
         return [work(n, encoder(batch), numbers, labels) for n, encoder in enumerate(encoders)]
 
-    chunks = in_batches(np.arange(len(source)), source)
+    chunks = source.in_batches()
     threads = None if torch.device(device).type == "cpu" else 1
     with tqdm(total=len(source), desc=label, unit=" shapes", disable=None) as bar:
         for numbers, found in zip(chunks, map_in_order(one, chunks, threads), strict=True):

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from deplm.encoder import CloudSet
 from deplm.network import PointNetwork
+from deplm.points import CloudSet
 from deplm.segmentation import PartNetwork
 from deplm.training.augment import Augmentation
 from deplm.training.recipe import CLASSIFICATION, Recipe, Task, train

@@ -15,7 +15,8 @@ from sklearn.metrics import confusion_matrix
 
 from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores
 from deplm.data.dvs_gesture import CLASSES
-from deplm.encoder import Batch, calibration_batches, encode
+from deplm.encoder import calibration_batches, encode
+from deplm.network import Batch
 from harness.protocol import Measurement
 from harness.readout import RidgeReadout, Rows
 
@@ -90,7 +91,7 @@ def rows_of(
     for seed in range(task.fit_draws):
         drawn = source.redrawn(seed, task.fit_shift if seed else 0.0)
         for found, features in encode(
-            drawn, task.network, encoders, device=task.device, label=f"{label}, draw {seed + 1}"
+            drawn, encoders, device=task.device, label=f"{label}, draw {seed + 1}"
         ):
             numbers.append(found)
             kept.append(features)
@@ -113,7 +114,7 @@ def scores_of(
     scores = [np.empty(shape) for _ in readouts]
     for seed in range(task.test_draws):
         drawn, label = source.redrawn(seed), f"{source.name}, draw {seed + 1}"
-        batches = encode(drawn, task.network, task.encoders, device=task.device, label=label)
+        batches = encode(drawn, task.encoders, device=task.device, label=label)
         for numbers, features in batches:
             for found, readout, x in zip(scores, readouts, features, strict=True):
                 found[seed, numbers] = readout.decision_function(x)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from deplm.data import image_fashion_mnist as fashion_mnist
-from deplm.encoder import Batch, FrozenEncoder, calibration_batches, encode_all, make_batch
-from deplm.network import FASHION_MNIST, PointNetwork
+from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
+from deplm.network import FASHION_MNIST
 from deplm.plus_image import PixelGridEncoder, PixelGridNetwork
 from deplm.tables.common import chip_of
 from harness.protocol import Run, split
@@ -67,21 +66,14 @@ def _paper_encoders(run: Run, seeds: list[int], reading: ReadConfig) -> list[Fro
 
 
 def _encoded(
-    run: Run, images: fashion_mnist.ImageClouds, encoders: Sequence[FrozenEncoder], start: int = 0
+    run: Run,
+    images: fashion_mnist.ImageClouds,
+    encoders: Sequence[FrozenEncoder],
+    start_seed: int | None = None,
 ) -> list[np.ndarray]:
     """One array an encoder; sampling starts at the first point, or at random ones."""
-
-    def make(
-        source: fashion_mnist.ImageClouds,
-        network: PointNetwork,
-        numbers: np.ndarray,
-        device: torch.device | str,
-    ) -> Batch:
-        rng = np.random.default_rng((start, int(numbers[0]))) if start else None
-        return make_batch(source, network, numbers, device, rng)
-
     label = f"encode {images.name}"
-    return encode_all(images, FASHION_MNIST, encoders, device=run.device, label=label, make=make)
+    return encode_all(images, encoders, device=run.device, label=label, start_seed=start_seed)
 
 
 def grid_features(run: Run, network: PixelGridNetwork, seed: int) -> Features:
@@ -91,7 +83,7 @@ def grid_features(run: Run, network: PixelGridNetwork, seed: int) -> Features:
     clouds = run.config.calibration_clouds
     encoder.calibrate(calibration_batches(run.data.train, network, clouds, run.device))
     x, t = (
-        encode_all(part, network, [encoder], device=run.device, label=f"encode {part.name}")[0]
+        encode_all(part, [encoder], device=run.device, label=f"encode {part.name}")[0]
         for part in (ordered(run), run.data.test)
     )
     return Features(x, t, time.perf_counter() - started, network.fixed_weights)

@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from deplm.data.image_fashion_mnist import CLASSES, ImageClouds
-from deplm.layers import group
 from deplm.network import FASHION_MNIST
 from harness.chips import make_chip
 from harness.figures import draw_chip, draw_confusion, save
@@ -43,7 +42,7 @@ def draw_points(source: ImageClouds, number: int, where: str, path: Path) -> Pat
     panels[0].set(title=f"{CLASSES[source.labels[number]]}, {where}", xlabel="x", ylabel="y")
     panels[1].scatter(x, y, c=intensity, s=8, cmap="gray_r", edgecolors="0.8", linewidths=0.2)
     panels[1].set_title("784 points (intensity, x, y)")
-    for panel, grouping in zip(panels[2:], group(clouds.points, FASHION_MNIST), strict=False):
+    for panel, grouping in zip(panels[2:], FASHION_MNIST.group(clouds.points), strict=False):
         centres = grouping.centres[0].T.numpy()
         panel.scatter(x, y, c="0.9", s=4)
         drawn = panel.scatter(centres[1], centres[2], c=centres[0], s=8, cmap="viridis")

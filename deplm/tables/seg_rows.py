@@ -14,7 +14,7 @@ import torch
 from deplm.data.seg_categories import CATEGORIES, PARTS
 from deplm.data.seg_clouds import PartClouds, PartData, stream
 from deplm.encoder import calibration_batches
-from deplm.segmentation import PartEncoder, PartNetwork, make_part_batch
+from deplm.segmentation import PartEncoder, PartNetwork
 from deplm.tables.seg_readout import (
     Choice,
     PartReadout,
@@ -92,7 +92,7 @@ def measure_closed_form(
 
 def calibrate(task: ClosedForm, source: PartClouds, count: int, device: str) -> None:
     """Set the batch-norm statistics of all encoders, from `count` clouds spread over `source`."""
-    batches = calibration_batches(source, task.network, count, device, make_part_batch)
+    batches = calibration_batches(source, task.network, count, device)
     for encoder in task.encoders:
         encoder.calibrate(batches)
 

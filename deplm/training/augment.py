@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from deplm.encoder import Clouds, CloudSet
+from deplm.points import Clouds, CloudSet
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Augmentation:
         return Clouds(points, features)
 
 
-class AugmentedSet:
+class AugmentedSet(CloudSet):
     """A set of clouds that are augmented afresh whenever they are asked for."""
 
     def __init__(self, source: CloudSet, change: Augmentation, rng: np.random.Generator) -> None:
         self.name = source.name
-        self.categories = getattr(source, "categories", None)  # of shapes with parts
+        self.categories = source.categories
         self.source = source
         self.change = change
         self.rng = rng
@@ -55,6 +55,6 @@ class AugmentedSet:
     def __len__(self) -> int:
         return len(self.source)
 
-    def clouds(self, numbers: np.ndarray) -> Clouds:
-        """The clouds `numbers`, changed."""
-        return self.change(self.source.clouds(numbers), self.rng)
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices`, changed."""
+        return self.change(self.source.clouds(indices), self.rng)

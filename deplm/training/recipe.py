@@ -16,9 +16,10 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from deplm.encoder import Batch, CloudSet, FrozenEncoder, in_batches, make_batch
+from deplm.encoder import FrozenEncoder
 from deplm.layers import Norm
-from deplm.network import PointNetwork
+from deplm.network import Batch, CloudNetwork, PointNetwork
+from deplm.points import CloudSet
 from deplm.training.augment import Augmentation, AugmentedSet
 from deplm.training.grouped_norm import GroupNormMaxReLU
 from harness.checkpoint import Checkpoint, Progress
@@ -62,15 +63,13 @@ class Recipe:
 
 
 class Task(NamedTuple):
-    """What is learned: how clouds become batches, what their labels are, how to score.
+    """What is learned: what the labels of clouds are, how to score.
 
     Attributes:
-        make: as `deplm.encode.make_batch`.
         labels: (set, numbers) -> int64 labels of the clouds, or of their points.
         scores: (model, network, set) -> scores in %, by name.
     """
 
-    make: Callable
     labels: Callable[[CloudSet, np.ndarray], np.ndarray]
     scores: Callable[[nn.Module, PointNetwork, CloudSet], dict[str, float]]
 
@@ -220,19 +219,19 @@ def _epoch(
 ) -> None:
     model.train()
     device = next(model.parameters()).device
-    if hasattr(source, "redrawn"):
+    if source.redrawable:
         source = source.redrawn(int(rng.integers(2**31)))
 
     def augmented(part: tuple[np.ndarray, np.random.Generator]) -> Batch:
         chunk, stream = part
         clouds = AugmentedSet(source, recipe.augmentation, stream)
-        return task.make(clouds, network, chunk, device, stream)
+        return network.batch(clouds, chunk, device, stream)
 
     order = rng.permutation(len(source))
     size = min(recipe.batch_size, len(order))
     for start in range(0, len(order) - size + 1, size):
         numbers = order[start : start + size]
-        chunks = in_batches(numbers, source)
+        chunks = source.in_batches(numbers)
         streams = rng.spawn(len(chunks))  # each its own, for any number of threads
         batches = list(map_in_order(augmented, zip(chunks, streams, strict=True)))
         labels = torch.from_numpy(task.labels(source, numbers)).to(device)
@@ -243,7 +242,7 @@ def _epoch(
 
 
 def guesses(
-    model: nn.Module, network: PointNetwork, source: CloudSet, make: Callable = make_batch
+    model: nn.Module, network: CloudNetwork, source: CloudSet
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Numbers (B,) and log-probabilities (B, ...) of all clouds, evaluated deterministically."""
     model.eval()
@@ -251,9 +250,9 @@ def guesses(
 
     @torch.no_grad()
     def scored(numbers: np.ndarray) -> np.ndarray:
-        return model([make(source, network, numbers, device)]).cpu().numpy()
+        return model([network.batch(source, numbers, device)]).cpu().numpy()
 
-    chunks = in_batches(np.arange(len(source)), source)
+    chunks = source.in_batches()
     yield from zip(chunks, map_in_order(scored, chunks), strict=True)
 
 
@@ -267,7 +266,6 @@ def accuracy(model: nn.Module, network: PointNetwork, source: CloudSet) -> float
 
 
 CLASSIFICATION = Task(
-    make=make_batch,
     labels=lambda source, numbers: source.labels[numbers],
     scores=lambda model, network, source: {"accuracy": accuracy(model, network, source)},
 )

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from deplm.data.seg_categories import PARTS
 from deplm.data.seg_clouds import PartClouds
-from deplm.segmentation import Link, PartBatch, PartNetwork, finest_skip, make_part_batch
+from deplm.segmentation import Link, PartBatch, PartNetwork, finest_skip
 from deplm.tables.seg_readout import PartReadout, ShapeScores, mean_scores, score_shapes
 from deplm.training.grouped_norm import GroupNormMaxReLU
 from deplm.training.recipe import Task, guesses
@@ -119,7 +119,7 @@ def joined(batches: list[PartBatch]) -> PartBatch:
     return PartBatch(
         cat(tuple(batch.clouds for batch in batches)),
         [cat(parts) for parts in zip(*(batch.groupings for batch in batches), strict=True)],
-        batches[0].reads,
+        batches[0].noise_key,
         torch.cat([batch.categories for batch in batches]),
         [cat(parts) for parts in zip(*(batch.links for batch in batches), strict=True)],
     )
@@ -129,7 +129,7 @@ def part_scores(model: PartSegmenter, network: PartNetwork, source: PartClouds) 
     """The table's metrics of `model` on `source`, instance mIoU first."""
     identity = PartReadout(np.eye(PARTS, dtype=np.float32), np.zeros(PARTS, np.float32))
     found = []
-    for numbers, scores in guesses(model, network, source, make_part_batch):
+    for numbers, scores in guesses(model, network, source):
         kinds = source.categories[numbers]
         parts = identity.predict(scores, kinds)
         found.append(score_shapes(source.labels(numbers), parts, kinds))
@@ -138,7 +138,6 @@ def part_scores(model: PartSegmenter, network: PartNetwork, source: PartClouds) 
 
 
 SEGMENTATION = Task(
-    make=make_part_batch,
     labels=lambda source, numbers: source.labels(numbers),
     scores=part_scores,
 )

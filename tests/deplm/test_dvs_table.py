@@ -104,7 +104,7 @@ def test_grid_features_repeat_and_have_their_width():
     source, network = clouds(), EventGridNetwork(SMALL, cells=(3, 2))
     encoder = EventGridEncoder(network, Chip(seed=0))
     encoder.calibrate(calibration_batches(source, network, 16))
-    first, second = (encode_all(source, network, [encoder], threads=n)[0] for n in (1, 2))
+    first, second = (encode_all(source, [encoder], threads=n)[0] for n in (1, 2))
     assert first.shape == (40, network.width) == (40, 5 * 9 + 7 * 4)
     assert np.array_equal(first, second) and first.std() > 0
     assert network.fixed_weights == 3 * 5 + 8 * 7
@@ -127,7 +127,7 @@ def test_streamed_fit_is_the_fit_of_all_rows():
     streamed = RidgeReadout(10)
     for (rows,) in rows_of(task, source, [0], "fit"):
         streamed.partial_fit(*rows)
-    features = [encode_all(source.redrawn(seed), SMALL_GLOBAL, [encoder])[0] for seed in (0, 1)]
+    features = [encode_all(source.redrawn(seed), [encoder])[0] for seed in (0, 1)]
     whole = RidgeReadout(10).partial_fit(np.concatenate(features), np.tile(source.labels, 2))
     np.testing.assert_allclose(streamed.solve(1e-2).coef_, whole.solve(1e-2).coef_, atol=1e-9)
     assert not np.array_equal(*features)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.encoder import Clouds, FrozenEncoder, calibration_batches, encode, encode_all
+from deplm.encoder import FrozenEncoder, calibration_batches, encode, encode_all
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART, PointNetwork, SetAbstraction
-from deplm.points import ball_query, gather
+from deplm.points import Clouds, CloudSet, ball_query, gather
 from rram import Chip, UserError
 from rram.crossbar import ReadConfig
 from tests.oracles import point_network as oracle
@@ -22,7 +22,7 @@ SMALL = PointNetwork(
 )
 
 
-class RandomClouds:
+class RandomClouds(CloudSet):
     name = "train"
 
     def __init__(self, count, points=40, features=3, seed=0):
@@ -33,8 +33,8 @@ class RandomClouds:
     def __len__(self):
         return len(self.points)
 
-    def clouds(self, numbers):
-        return Clouds(self.points[numbers], self.values[numbers])
+    def clouds(self, indices):
+        return Clouds(self.points[indices], self.values[indices])
 
 
 def calibrated(source, network, seeds=(0,), reading=ReadConfig(), clouds=24):
@@ -58,7 +58,7 @@ def test_paper_sizes():
 def test_agrees_with_the_oracle(network):
     source = RandomClouds(24, features=network.features)
     (encoder,) = calibrated(source, network)
-    ours = encode_all(source, network, [encoder])[0]
+    ours = encode_all(source, [encoder])[0]
     chip = Chip(seed=0)
     weights = [chip.weights(n, s) * network.input_scale for n, s in network.shapes.items()]
     plain = oracle.PointNetwork(network, weights)
@@ -72,22 +72,21 @@ def test_agrees_with_the_oracle(network):
 def test_the_same_for_any_number_of_threads():
     source = RandomClouds(70)
     (encoder,) = calibrated(source, SMALL)
-    one, two = (encode_all(source, SMALL, [encoder], threads=n)[0] for n in (1, 2))
+    one, two = (encode_all(source, [encoder], threads=n)[0] for n in (1, 2))
     assert np.array_equal(one, two)
 
 
 def test_a_second_run_gives_the_same_bits():
     first, second = (
-        encode_all(RandomClouds(30), SMALL, calibrated(RandomClouds(30), SMALL))[0]
-        for _ in range(2)
+        encode_all(RandomClouds(30), calibrated(RandomClouds(30), SMALL))[0] for _ in range(2)
     )
     assert np.array_equal(first, second)
 
 
 def test_chips_share_groupings_but_not_features():
     source = RandomClouds(20)
-    both = encode_all(source, SMALL, calibrated(source, SMALL, seeds=(0, 1)))
-    alone = encode_all(source, SMALL, calibrated(source, SMALL, seeds=(1,)))[0]
+    both = encode_all(source, calibrated(source, SMALL, seeds=(0, 1)))
+    alone = encode_all(source, calibrated(source, SMALL, seeds=(1,)))[0]
     assert np.array_equal(both[1], alone)
     assert not np.allclose(both[0], both[1])
 
@@ -95,7 +94,7 @@ def test_chips_share_groupings_but_not_features():
 def test_streams_in_order():
     source = RandomClouds(50)
     (encoder,) = calibrated(source, SMALL)
-    numbers = [n for part, _ in encode(source, SMALL, [encoder]) for n in part]
+    numbers = [n for part, _ in encode(source, [encoder]) for n in part]
     assert numbers == list(range(50))
 
 
@@ -138,10 +137,10 @@ def test_uncalibrated_or_nan_is_refused():
 def test_noisy_features_repeat_and_differ_between_sets(noise_per):
     source, reading = RandomClouds(20), ReadConfig(read_noise=0.05, noise_per=noise_per)
     encoders = calibrated(source, SMALL, reading=reading)
-    first, second = (encode_all(source, SMALL, encoders)[0] for _ in range(2))
+    first, second = (encode_all(source, encoders)[0] for _ in range(2))
     assert np.array_equal(first, second)
     source.name = "test"
-    assert not np.array_equal(first, encode_all(source, SMALL, encoders)[0])
+    assert not np.array_equal(first, encode_all(source, encoders)[0])
 
 
 def test_no_noise_and_no_bits_is_the_shared_projection():
@@ -149,5 +148,5 @@ def test_no_noise_and_no_bits_is_the_shared_projection():
     source = RandomClouds(8)
     (ideal,) = calibrated(source, SMALL)
     (fine,) = calibrated(source, SMALL, reading=ReadConfig(input_bits=16))
-    ours, theirs = (encode_all(source, SMALL, [e])[0] for e in (ideal, fine))
+    ours, theirs = (encode_all(source, [e])[0] for e in (ideal, fine))
     np.testing.assert_allclose(ours, theirs, atol=2e-3)

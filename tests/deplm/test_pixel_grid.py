@@ -50,7 +50,7 @@ def test_agrees_with_the_plain_loop():
     source, chip = images(), Chip(seed=4)
     encoder = PixelGridEncoder(NETWORK, chip)
     encoder.calibrate(calibration_batches(source, NETWORK, len(source)))
-    ours = encode_all(source, NETWORK, [encoder])[0]
+    ours = encode_all(source, [encoder])[0]
 
     weights = iter(
         chip.weights(name, shape).double().numpy() * NETWORK.input_scale

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from deplm.encoder import Clouds, calibration_batches
+from deplm.encoder import calibration_batches
 from deplm.network import PointNetwork, SetAbstraction
+from deplm.points import Clouds, CloudSet
 from deplm.segmentation import (
     PART_NETWORK,
     PartEncoder,
@@ -15,7 +16,6 @@ from deplm.segmentation import (
     add_interpolated,
     interpolate,
     link,
-    make_part_batch,
 )
 from deplm.training.recipe import initialise
 from deplm.training.segmentation import PartSegmenter
@@ -37,7 +37,7 @@ SMALL = PartNetwork(
 )
 
 
-class RandomShapes:
+class RandomShapes(CloudSet):
     name = "train"
 
     def __init__(self, count=20, points=40, seed=0):
@@ -48,18 +48,18 @@ class RandomShapes:
     def __len__(self):
         return len(self.points)
 
-    def clouds(self, numbers):
-        return Clouds(self.points[numbers], self.points[numbers])
+    def clouds(self, indices):
+        return Clouds(self.points[indices], self.points[indices])
 
 
 def everything(source, network=SMALL):
-    return make_part_batch(source, network, np.arange(len(source)), "cpu")
+    return network.batch(source, np.arange(len(source)))
 
 
 def calibrated(network=SMALL, reading=ReadConfig(), source=None):
     encoder = PartEncoder(network, Chip(seed=0), reading)
     source = source or RandomShapes()
-    encoder.calibrate(calibration_batches(source, network, len(source), make=make_part_batch))
+    encoder.calibrate(calibration_batches(source, network, len(source)))
     return encoder
 
 
@@ -92,7 +92,7 @@ def test_the_one_with_gradients_agrees():
     initialise(model, 3)
     expected = torch.log_softmax(model.readout(calibrated()(batch)), -1)
     torch.testing.assert_close(model([batch]), expected, atol=1e-3, rtol=1e-3)
-    halves = [make_part_batch(source, SMALL, part, "cpu") for part in np.split(np.arange(20), 2)]
+    halves = [SMALL.batch(source, part) for part in np.split(np.arange(20), 2)]
     torch.testing.assert_close(model(halves), expected, atol=1e-3, rtol=1e-3)
     frozen = sum(p.numel() for p in model.parameters() if p.requires_grad)
     affine = 2 * sum(columns for _, columns in SMALL.shapes.values())
