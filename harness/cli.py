@@ -4,6 +4,7 @@ import argparse
 import difflib
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ import torch
 from harness.config import checked, describe, smoke_config, switches, with_settings
 from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
+from harness.figures import draw_learning_curves, draw_table
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
 from harness.records import Journal, check_writable, merge_results, result_rows
 from harness.report import text_table
@@ -83,8 +85,8 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     started = time.perf_counter()
     results = _measure(table, run, rows)
     print("\n" + text_table(results["rows"]))
-    for path in table.figures(run, results["rows"]):
-        print(f"figure   {path}")
+    for path in _figures(table, run, results["rows"]):
+        print(f"figure   {path}", flush=True)
     print(f"results  {folder / table.name}.json")
     print(f"took     {time.perf_counter() - started:.0f} s")
     if table.next_step:
@@ -164,6 +166,16 @@ def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
     results = merge_results(run.results / f"{table.name}.json", run, table, finished)
     journal.remove()
     return results
+
+
+def _figures(table: Table, run: Run, records: list[dict]) -> Iterator[Path]:
+    """Draw those that every table has, then the table's own."""
+    shared = {"table": draw_table, "learning": draw_learning_curves}
+    for what, draw in shared.items():
+        path = draw(records, table.title, run.results / f"{table.name}_{what}.png")
+        if path is not None:
+            yield path
+    yield from table.figures(run, records)
 
 
 def _say(row: Row, seed: int, done: list[Measurement]) -> None:

@@ -34,12 +34,13 @@ def rasters(path: Path, inputs: np.ndarray, reservoir: np.ndarray, title: str) -
     return save(figure, path)
 
 
-def firing_rates(path: Path, rates: Mapping[str, np.ndarray]) -> Path:
+def firing_rates(path: Path, rates: Mapping[str, np.ndarray], title: str) -> Path:
     """Histogram of firing rates.
 
     Args:
         path: of the PNG.
         rates: name -> (samples, neurons), spikes a step.
+        title: of the picture.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axis = figure.subplots()
@@ -53,7 +54,7 @@ def firing_rates(path: Path, rates: Mapping[str, np.ndarray]) -> Path:
             values.ravel(), edges, density=True, histtype="step", color=colour,
             linewidth=1.6, label=f"{name}: mean {values.mean():.3f}, 0: {np.mean(values == 0):.0%}",
         )  # fmt: skip
-    axis.set(xlabel="spikes per neuron and step", ylabel="density", yscale="log")
+    axis.set(xlabel="spikes per neuron and step", ylabel="density", yscale="log", title=title)
     axis.legend(frameon=False)
     return save(figure, path)
 

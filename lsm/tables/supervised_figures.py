@@ -63,7 +63,7 @@ def _activity(run: Run, where: str, raster: Path, rates: Path, plane: Path) -> l
     about = f"t-SNE of the reservoir's rates, chip 0, {where}"
     return [
         figures.rasters(raster, trains.take(slice(1)).dense(np.uint8)[:, 0], spikes, title),
-        figures.firing_rates(rates, found),
+        figures.firing_rates(rates, found, where),
         figures.embedding(plane, points, labels, run.data.classes, about),
     ]
 

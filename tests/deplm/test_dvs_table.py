@@ -166,7 +166,7 @@ def test_a_smoke_run_gives_the_table(root, tmp_path, capsys):
         assert "difficulty was set once" in row["note"]
     assert "synthetic" in capsys.readouterr().out
     drawn = {path.name for path in tmp_path.glob("*.png")}
-    assert drawn == {"dvs_clips.png", "dvs_confusion.png"}
+    assert drawn == {f"dvs_{n}.png" for n in ("table", "learning", "clips", "confusion")}
     first = next(row for row in rows if row["row"] == "DEPLM, closed-form readout")
     again = run(tmp_path, "--smoke", "--data", root)[1]
     assert first["values"] == next(r for r in again if r["row"] == first["row"])["values"]

@@ -64,9 +64,12 @@ def test_rows_by_gradient_say_how_long_they_trained(smoke):
         assert notes[name] == "1 of the paper's 300 epochs, batch 64, 60 images"
 
 
+FIGURES = ("table", "learning", "chip", "points", "confusion", "curve")
+
+
 def test_figures_are_drawn(smoke):
     names = {path.name for path in smoke[0].glob("*.png")}
-    assert names == {f"image_{n}.png" for n in ("chip", "points", "confusion", "curve")}
+    assert names == {f"image_{n}.png" for n in FIGURES}
 
 
 def test_budgets():

@@ -6,10 +6,12 @@ from lsm.tables import figures
 
 RNG = np.random.default_rng(0)
 FIGURES = {
-    "rasters": ((RNG.random((20, 30)) < 0.1), (RNG.random((20, 40)) < 0.1), "a sample"),
-    "firing_rates": ({"chip": RNG.integers(0, 9, (50, 20)) / 50, "silent": np.zeros((5, 4))},),
-    "accuracy_against_size": (np.array([50, 100]), {"LSM": RNG.random((2, 3))}, "title"),
-    "embedding": (RNG.random((30, 2)), np.arange(30) % 11, tuple("0123456789o"), "title"),
+    "rasters": ((RNG.random((20, 30)) < 0.1), (RNG.random((20, 40)) < 0.1), "a synthetic sample"),
+    "firing_rates": (
+        {"chip": RNG.integers(0, 9, (50, 20)) / 50, "silent": np.zeros((5, 4))},
+        "synthetic"),
+    "accuracy_against_size": (np.array([50, 100]), {"LSM": RNG.random((2, 3))}, "synthetic"),
+    "embedding": (RNG.random((30, 2)), np.arange(30) % 11, tuple("0123456789o"), "synthetic"),
     "recordings_side_by_side": (
         [RNG.random((34, 34))] * 3, [RNG.random((34, 34))] * 3,
         {"real": RNG.random(60), "simulated": RNG.random(60)},
