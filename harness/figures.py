@@ -32,6 +32,7 @@ PAPER = Series("paper", "D", "#c8553d", -0.24)
 PUBLISHED = Series("here, published rule: chosen on test data", "s", "#8e6c8a", -0.08)
 VALIDATION = Series("here, chosen on validation data", "o", "#20303c", 0.08)
 PLAIN = Series("here, plain ridge", "|", "#6a8d73", 0.24)
+CURVES = {"validation": VALIDATION.colour, "test": PUBLISHED.colour, "test, trained on all": "#6a8d73"}
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 150, shows_data: bool = True) -> Path:
@@ -107,7 +108,8 @@ def draw_learning_curves(records: list[Record], title: str, path: Path) -> Path 
     """Validation and test accuracy after every epoch, a panel a row that was trained.
 
     Lines are means over chips, bands their range. A row's `details` hold "history <seed>":
-    [validation scores, test scores] of every epoch, or [test scores] alone.
+    [validation scores, test scores] of every epoch, or [test scores] alone; a third list is of
+    test scores of a training on all training samples.
 
     Args:
         records: of one results file.
@@ -188,12 +190,12 @@ def _histories(record: Record) -> list[list[list[float]]]:
 
 
 def _draw_histories(axes: Axes, histories: list[list[list[float]]]) -> None:
-    names = ("validation", "test")[-len(histories[0]) :]
+    names = ["test"] if len(histories[0]) == 1 else list(CURVES)[: len(histories[0])]
     for n, name in enumerate(names):
         length = min(len(curves[n]) for curves in histories)
         scores = np.array([curves[n][:length] for curves in histories])
         epochs = np.arange(1, length + 1)
-        colour = VALIDATION.colour if name == "validation" else PUBLISHED.colour
+        colour = CURVES[name]
         axes.plot(epochs, scores.mean(0), color=colour, label=name, lw=1.4)
         axes.fill_between(epochs, scores.min(0), scores.max(0), color=colour, alpha=0.15, lw=0)
     axes.grid(alpha=0.3)

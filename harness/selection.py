@@ -48,6 +48,10 @@ class History:
         """
         return [s[score or next(iter(s))] for s in getattr(self, data)]
 
+    def first(self, count: int) -> Self:
+        """The history of the first `count` candidates alone."""
+        return type(self)(self.validation[:count], self.test[:count])
+
     def curves(self) -> list[list[float]]:
         """The first score on validation and on test data."""
         return [self.curve("validation"), self.curve("test")]

@@ -43,13 +43,19 @@ INFO = DatasetInfo(
 FILE = "n-tidigits.hdf5"
 CHANNELS = 64
 STEPS = 129
+BIN_MS = 1.0
 CLASSES = (*map(str, range(10)), "oh")
 SYNTHETIC = {"train": (16, 8), "test": (8, 8)}  # speakers, takes of every digit
 TINY = {"train": (4, 4), "test": (2, 3)}
 
 
 def load(
-    root: Path, *, kind: str | None = None, tiny: bool = False, steps: int = STEPS
+    root: Path,
+    *,
+    kind: str | None = None,
+    tiny: bool = False,
+    steps: int = STEPS,
+    bin_ms: float = BIN_MS,
 ) -> SpikeSet:
     """The best N-TIDIGITS at hand, single digits, binned as in the paper.
 
@@ -62,25 +68,38 @@ def load(
         kind: insist on this kind.
         tiny: a few synthetic utterances, for smoke runs.
         steps: at most so many bins an utterance.
+        bin_ms: width of a bin before neighbours are joined, in ms.
 
     Raises:
         UserError: the kind asked for is not to be had, or a file is wrong.
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     path = folder / FILE
-    key = fingerprint([path], steps, "v2")
+    key = fingerprint([path], steps, bin_ms, "v3")
     cache = writable_root(root) / "cache" / f"ntidigits-{key}.npz"
-    arrays = cached(cache, lambda: _read_splits(path, steps))
+    arrays = cached(cache, lambda: _read_splits(path, steps, bin_ms))
     parts = [part for split in ("train", "test") for part in unpack_split(split, arrays)]
     groups = arrays["train_speakers"]
     return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), CLASSES, *parts, groups)
 
 
-def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance") -> np.ndarray:
+def bin_spikes(
+    spikes: AudioSpikes,
+    steps: int = STEPS,
+    where: str = "utterance",
+    bin_ms: float = BIN_MS,
+) -> np.ndarray:
     """Spikes of one utterance as sorted keys step * 64 + channel.
 
-    Bins of 1 ms from time 0, of which as many neighbours as needed are joined to come down to
-    `steps`; what is left of the steps stays empty (LSM paper, code).
+    Bins of `bin_ms` from time 0. An utterance has D = ceil(last time / bin_ms) + 1 of them, and
+    ceil(D / steps) neighbours are joined; what is left of the steps stays empty (LSM paper,
+    transform of LSM-NTIDIGITS/*.py).
+
+    Args:
+        spikes: channels 0 to 63 and times in seconds.
+        steps: at most so many bins.
+        where: of the utterance, for errors.
+        bin_ms: width of a bin before neighbours are joined, in ms.
 
     Raises:
         UserError: no spikes, lengths that differ, a channel over 63 or a negative time.
@@ -95,25 +114,29 @@ def bin_spikes(spikes: AudioSpikes, steps: int = STEPS, where: str = "utterance"
     if channels.min() < 0 or channels.max() >= CHANNELS:
         raise UserError(f"{where}: channels {channels.min()} to {channels.max()}, expected 0 to 63")
     # A spike at 0.003 s belongs to bin 3, whatever its last binary digit says.
-    bins = np.floor(times * 1000 + 1e-6).astype(np.int64)
-    joined = -(-(int(bins.max()) + 1) // steps)
+    units = times * (1000 / bin_ms)
+    bins = np.floor(units + 1e-6).astype(np.int64)
+    joined = -(-(int(np.ceil(units.max() - 1e-6)) + 1) // steps)
     return np.unique(bins // joined * CHANNELS + channels.astype(np.int64))
 
 
-def read(path: Path, split: str, steps: int = STEPS) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
+def read(
+    path: Path, split: str, steps: int = STEPS, bin_ms: float = BIN_MS
+) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     """Spike trains, classes and speakers (numbered) of the single digits of a split.
 
     Args:
         path: of the file.
         split: "train" or "test".
         steps: at most so many bins an utterance.
+        bin_ms: width of a bin before neighbours are joined, in ms.
 
     Raises:
         UserError: no HDF5 file, or it is damaged or of another form.
     """
     try:
         with h5py.File(path, "r") as file:
-            return _read_split(file, path, split, steps)
+            return _read_split(file, path, split, steps, bin_ms)
     except OSError as error:
         raise UserError(f"{path}: cannot be read as HDF5 ({error})") from error
 
@@ -182,16 +205,16 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
     return {split: synthesised(*size, seed=n) for n, (split, size) in enumerate(sizes.items())}
 
 
-def _read_splits(path: Path, steps: int) -> dict[str, np.ndarray]:
+def _read_splits(path: Path, steps: int, bin_ms: float) -> dict[str, np.ndarray]:
     arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
     for split in ("train", "test"):
-        trains, labels, arrays[f"{split}_speakers"] = read(path, split, steps)
+        trains, labels, arrays[f"{split}_speakers"] = read(path, split, steps, bin_ms)
         arrays |= pack_split(split, trains, labels)
     return arrays
 
 
 def _read_split(
-    file: h5py.File, path: Path, split: str, steps: int
+    file: h5py.File, path: Path, split: str, steps: int, bin_ms: float
 ) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     groups = [f"{split}_{part}" for part in ("labels", "addresses", "timestamps")]
     for group in groups:
@@ -208,7 +231,7 @@ def _read_split(
         if name not in file[groups[1]] or name not in file[groups[2]]:
             raise UserError(f"{where}: no addresses or no timestamps for this label")
         spikes = AudioSpikes(file[groups[1]][name][()], file[groups[2]][name][()])
-        keys.append(bin_spikes(spikes, steps, where))
+        keys.append(bin_spikes(spikes, steps, where, bin_ms))
         labels.append(DIGITS.index(digits))
         speakers.append(name.rsplit("-", 2)[0])  # names are <speaker>-<take>-<digits>
     if not keys:

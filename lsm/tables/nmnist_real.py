@@ -5,13 +5,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.cli import main
+from harness.config import constant
 from harness.errors import UserError
-from harness.figures import draw_confusion
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from harness.readout import DiscriminativeRidge
 from lsm.data import nmnist
@@ -22,10 +23,20 @@ from lsm.spikes import SpikeTrains
 from lsm.tables import figures
 from lsm.tables.common import CHIP
 from lsm.tables.nmnist import NmnistConfig
-from lsm.tables.supervised import PENALTIES, closed_form, counts, reservoir_of
-from lsm.tables.supervised_rows import PLAIN, closed_row, plus_reads, plus_row
+from lsm.tables.supervised import (
+    COUNTS,
+    PAPER_FEATURES,
+    PENALTIES,
+    PLAIN,
+    PLUS,
+    WINDOWED_COUNTS,
+    chip_ridge,
+    plus_features,
+    reservoir_of,
+)
+from lsm.tables.supervised_figures import draw_best_confusion
 
-TUNED = "the camera's path, contrast and thresholds were fitted to these very recordings"
+FITTED = "the camera's path, contrast and thresholds were fitted to these very recordings"
 SHOWN = 10  # pictures side by side
 LIKENESS = {
     "events_ratio": "", "duration_real_ms": "ms", "duration_simulated_ms": "ms",
@@ -34,7 +45,17 @@ LIKENESS = {
     "image_correlation_lowest": "",
 }  # fmt: skip
 TRANSFER = {"points_lost": "points", "on_simulated": "%", "on_real": "%"}
-Encode = Callable[[SpikeTrains], np.ndarray]
+Encode = Callable[[SpikeTrains], np.ndarray]  # spike trains -> features (samples, D)
+
+
+@dataclass(frozen=True)
+class NmnistRealConfig(NmnistConfig):
+    """Constants of this table; edit them here or with --set name=value."""
+
+    transfer_steps: int = constant(
+        32, "new targets at most, of discriminative ridge trained on simulated recordings",
+        low=1, high=64,
+    )  # fmt: skip
 
 
 def load(run: Run) -> SpikeSet:
@@ -50,65 +71,46 @@ def load(run: Run) -> SpikeSet:
 
 def likeness(run: Run, _: int) -> Measurement:
     """How like the real recordings the simulated ones of the same pictures are."""
-    found = _pairs(run)
-    figures_ = sensor_check.compare(found.real, found.simulated)
-    values = {_said(key): figures_[key] for key in LIKENESS}
-    return Measurement(values=values, note=f"{len(found.real)} pairs; {TUNED}")
+    pairs = _pairs(run)
+    compared = sensor_check.compare(pairs.real, pairs.simulated)
+    values = {_in_words(key): compared[key] for key in LIKENESS}
+    return Measurement(values=values, note=f"{len(pairs.real)} pairs; {FITTED}")
 
 
-def transfer(reads: StateFeatures | None) -> Callable[[Run, int], Measurement]:
-    """Trained on simulated recordings of other pictures; tested on both kinds of these.
+def transfer_counts(run: Run, _: int) -> Measurement:
+    """Event counts, no reservoir: trained on simulated recordings, tested on real ones."""
+    return _transfer(run, lambda trains: trains.counts())
 
-    Args:
-        reads: of the chip's reservoir; None: event counts, no reservoir.
-    """
 
-    def measure(run: Run, seed: int) -> Measurement:
-        started = time.perf_counter()
-        simulated = run.cached("simulated", lambda: _simulated(run))
-        found = sensor_check.transfer(_pairs(run), simulated, _features(run, seed, reads), _fit)
-        return Measurement(
-            values={_said(key): found[key] for key in TRANSFER},
-            train_seconds=time.perf_counter() - started,
-            note=f"trained on {len(simulated[1]):,} simulated recordings less the pictures tested",
-        )
-
-    return measure
+def transfer_rates(run: Run, seed: int) -> Measurement:
+    """The chip's rates: trained on simulated recordings, tested on real ones."""
+    return _transfer(run, _encoder(run, seed, PAPER_FEATURES))
 
 
 def transfer_plus(run: Run, seed: int) -> Measurement:
-    """The same with the reads of LSM+."""
-    return transfer(plus_reads(run.config))(run, seed)
+    """What LSM+ reads: trained on simulated recordings, tested on real ones."""
+    return _transfer(run, _encoder(run, seed, plus_features(run.config)))
 
 
 def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
-    """Real and simulated recordings side by side, and who is taken for whom."""
-    found = _pairs(run)
-    first = [int(np.flatnonzero(found.labels == digit)[0]) for digit in range(SHOWN)]
+    """Real and simulated recordings side by side, and the best row's confusions."""
+    pairs = _pairs(run)
+    first = [int(np.flatnonzero(pairs.labels == digit)[0]) for digit in range(SHOWN)]
     images = (
         [sensor_check.event_image(group[n]) for n in first]
-        for group in (found.real, found.simulated)
+        for group in (pairs.real, pairs.simulated)
     )
     rhythms = {
         name: sensor_check.rhythm(group) / len(group)
-        for name, group in (("real", found.real), ("simulated", found.simulated))
+        for name, group in (("real", pairs.real), ("simulated", pairs.simulated))
     }
-    drawn = [
-        figures.recordings_side_by_side(run.results / "nmnist_real_pairs.png", *images, rhythms)
+    where = f"{len(run.data.test)} real recordings"
+    return [
+        figures.recordings_side_by_side(run.results / "nmnist_real_pairs.png", *images, rhythms),
+        *draw_best_confusion(
+            rows, run.data.classes, where, run.results / "nmnist_real_confusion.png"
+        ),
     ]
-    scored = [row for row in rows if "confusion" in row.get("details", {})]
-    if scored:
-        best = max(scored, key=lambda row: row["mean"])
-        title = f"{best['row']}: {best['mean']:.2f} %, {len(run.data.test)} real recordings"
-        path = run.results / "nmnist_real_confusion.png"
-        counted = np.array(best["details"]["confusion"])
-        drawn.append(draw_confusion(counted, run.data.classes, title, path))
-    return drawn
-
-
-def _events(run: Run, _: int) -> Measurement:
-    return closed_form(run, counts(run, 1))
-
 
 def _pairs(run: Run) -> sensor_check.Pairs:
     return run.cached("pairs", lambda: sensor_check.pairs(run.data_root))
@@ -119,25 +121,38 @@ def _simulated(run: Run) -> tuple[SpikeTrains, np.ndarray]:
     return data.train, data.train_labels
 
 
-def _features(run: Run, seed: int, reads: StateFeatures | None) -> Encode:
-    if reads is None:
-        return lambda trains: trains.counts()
+def _encoder(run: Run, seed: int, state: StateFeatures) -> Encode:
     reservoir = reservoir_of(run, seed, CHIP)
-    return lambda trains: encode(trains, reservoir, reads, seed=len(trains), device=run.device)
+    return lambda trains: encode(trains, reservoir, state, seed=len(trains), device=run.device)
 
 
-def _fit(features: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    fit, held = split(len(labels), 1 / 6)
-    readout = DiscriminativeRidge(len(nmnist.DIGITS), PENALTIES, 32, np.float32)
-    return readout.fit((features[fit], labels[fit]), (features[held], labels[held])).predict
+def _transfer(run: Run, features: Encode) -> Measurement:
+    """Train on simulated recordings of other pictures; test on both kinds of these."""
+    started = time.perf_counter()
+
+    def fit(x: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        fitted, validation = split(len(labels), 1 / 6)
+        steps = run.config.transfer_steps
+        readout = DiscriminativeRidge(len(nmnist.DIGITS), PENALTIES, steps, np.float32)
+        rows = ((x[part], labels[part]) for part in (fitted, validation))
+        return readout.fit(*rows).predict
+
+    simulated = run.cached("simulated", lambda: _simulated(run))
+    scores = sensor_check.transfer(_pairs(run), simulated, features, fit)
+    return Measurement(
+        values={_in_words(key): scores[key] for key in TRANSFER},
+        train_seconds=time.perf_counter() - started,
+        note=f"trained on {len(simulated[1]):,} simulated recordings less the pictures tested; "
+        "discriminative ridge",
+    )
 
 
-def _said(key: str) -> str:
+def _in_words(key: str) -> str:
     return key.removesuffix("_ms").replace("_", " ")
 
 
 def _metrics(units: dict[str, str]) -> tuple[Metric, ...]:
-    return tuple(Metric(_said(key), unit) for key, unit in units.items())
+    return tuple(Metric(_in_words(key), unit) for key, unit in units.items())
 
 
 TABLE = Table(
@@ -145,14 +160,15 @@ TABLE = Table(
     title="N-MNIST, the real recordings at hand",
     command="lsm/run_nmnist_real.sh",
     paper_data=nmnist.INFO.name,
-    config=NmnistConfig,
+    config=NmnistRealConfig,
     rows=(
-        Row("linear on event counts", _events, (Metric(), PLAIN), chips=1),
-        closed_row(CHIP, Metric()),
-        plus_row(),
+        Row("LSM, chip, discriminative ridge", chip_ridge, (Metric(), PLAIN)),
+        COUNTS,
+        WINDOWED_COUNTS,
+        PLUS,
         Row("simulated camera against the real one", likeness, _metrics(LIKENESS), chips=1),
-        Row("simulated to real, event counts", transfer(None), _metrics(TRANSFER), chips=1),
-        Row("simulated to real, LSM", transfer(StateFeatures()), _metrics(TRANSFER)),
+        Row("simulated to real, event counts", transfer_counts, _metrics(TRANSFER), chips=1),
+        Row("simulated to real, LSM", transfer_rates, _metrics(TRANSFER)),
         Row("simulated to real, LSM+", transfer_plus, _metrics(TRANSFER), chips=1),
     ),
     load=load,

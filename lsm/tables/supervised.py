@@ -1,95 +1,98 @@
-"""What the tables of supervised learning, N-MNIST and N-TIDIGITS, have in common."""
+"""What the tables of supervised learning, N-MNIST and N-TIDIGITS, share: samples, features, rows.
+
+    spike trains -> reservoir of one chip -> spikes a step of every neuron -> readout
+
+A row is a function (run, seed) -> measurement. Rows of networks trained by gradient are in
+`lsm.tables.supervised_trained`.
+"""
 
 import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from harness.config import constant
+from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
 from harness.logistic import LogisticReadout
-from harness.protocol import Measurement, Run, split, split_groups
-from harness.readout import DiscriminativeRidge, Readout, RidgeReadout, Rows
-from harness.selection import History, Published, Validation
+from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
+from harness.readout import DiscriminativeRidge, RidgeReadout
 from lsm.data.storage import SpikeSet
 from lsm.encode import StateFeatures, encode
 from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains
-from lsm.tables.common import CHIP, LsmConfig, make_reservoir
-from lsm.training.readout import Recipe, train_readout
+from lsm.tables.common import CHIP, SOFTWARE, LsmConfig, make_reservoir
 
-PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-PROBE_PENALTIES = (1e-3, 1e-4, 1e-5)
-DRAG_STEPS = 16
+PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of ridge, chosen among on validation samples
+PROBE_PENALTIES = (1e-3, 1e-4, 1e-5)  # of linear probing, likewise
 WIDE = 1000  # features from which the products are taken in float32
-PAPER_READ = StateFeatures()
-SIZES = (25, 50, 100, 200, 400, 800)
+PAPER_FEATURES = StateFeatures()  # spikes a step of every neuron
+SIZES = (25, 50, 100, 200, 400, 800)  # neurons in the curve over reservoir sizes
 
 
 @dataclass(frozen=True)
 class SupervisedConfig(LsmConfig):
     """Constants that both tables have; edit them here or with --set name=value."""
 
-    neurons: int = constant(200, "of the reservoir (LSM, code)", low=1, high=65536)
+    neurons: int = constant(200, "of the reservoir (LSM, lsm_sim_gaussian.py)", low=1, high=65536)
     validation_fraction: float = constant(
         1 / 6, "part of the training set (of its speakers, where known) on which choices are made",
         low=0.001, high=0.9,
     )  # fmt: skip
-    large_gain: float = constant(
-        0.5, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
-    )
-    trained_epochs: int | None = constant(
-        None, "of SRNN-ANN, SRNN-SNN and RNN; none: the paper's", low=1, smoke=1
-    )
-    trained_samples: int | None = constant(
-        None, "train these three on so many samples only; none: all", low=20, smoke=100
-    )
-    curve_samples: int = constant(
-        5000, "training samples of the curve over reservoir sizes", low=20, smoke=100
+    discriminative_steps: int = constant(
+        16, "new targets at most, of discriminative ridge", low=1, high=64
     )
     probing_iterations: int = constant(40, "of L-BFGS in linear probing", low=1, smoke=10)
     plus_windows: int = constant(5, "time windows in which LSM+ counts spikes", low=1, high=25)
     plus_membranes: int = constant(5, "times at which LSM+ reads membranes", low=0, high=25)
+    large_gain: float = constant(
+        0.5, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
+    )
+    curve_samples: int = constant(
+        5000, "training samples of the curve over reservoir sizes", low=20, smoke=100
+    )
+    trained_samples: int | None = constant(
+        None, "train SRNN-ANN, SRNN-SNN and RNN on so many samples only; none: all",
+        low=20, smoke=100,
+    )  # fmt: skip
+    srnn_weight_std: float = constant(
+        1.0, "of the first Gaussian weights of SRNN-ANN and SRNN-SNN, times const (not visible)",
+        low=0,
+    )  # fmt: skip
 
 
-class Parts(NamedTuple):
-    """Training samples in a new order: `count` to fit, then those to choose on."""
+class TrainingSamples(NamedTuple):
+    """Training samples in a new order: first `fitted` to fit, then those to choose on."""
 
     trains: SpikeTrains
     labels: np.ndarray
-    count: int
+    fitted: int
 
-    def rows(self, features: np.ndarray) -> tuple[Rows, Rows]:
-        """Features (samples, D) and labels, to fit and to choose on."""
-        n = self.count
-        return (features[:n], self.labels[:n]), (features[n:], self.labels[n:])
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of all samples, training samples as `Parts` has them, and what they cost."""
-
-    train: np.ndarray
-    test: np.ndarray
-    encode_seconds: float = 0.0
-    fixed_weights: int = 0
+    def subset(self, samples: slice) -> tuple[SpikeTrains, np.ndarray]:
+        """Some of them, spike trains and labels."""
+        return self.trains.take(samples), self.labels[samples]
 
 
-def parts(run: Run) -> Parts:
-    """The training set, split once and for all."""
-    return run.cached("parts", lambda: ordered(run.data, run.config.validation_fraction))
+def training_samples(run: Run) -> TrainingSamples:
+    """The run's training samples, split once."""
+    fraction = run.config.validation_fraction
+    return run.cached("samples", lambda: fitted_first(run.data, fraction))
 
 
-def ordered(data: SpikeSet, fraction: float) -> Parts:
-    """Samples to fit, then samples to choose on: of other speakers, where they are known."""
-    fit, held = (
+def fitted_first(data: SpikeSet, fraction: float) -> TrainingSamples:
+    """Split a training set; where its speakers are known, no speaker is in both parts.
+
+    Args:
+        data: with the training set.
+        fraction: of the samples, or of the speakers, to choose on.
+    """
+    fit, validation = (
         split(len(data.train), fraction)
         if data.train_groups is None
         else split_groups(data.train_groups, fraction)
     )
-    order = np.concatenate([fit, held])
-    return Parts(data.train.take(order), data.train_labels[order], len(fit))
+    order = np.concatenate([fit, validation])
+    return TrainingSamples(data.train.take(order), data.train_labels[order], len(fit))
 
 
 def spec_of(run: Run, neurons: int | None = None, gain: float = 1.0) -> ReservoirSpec:
@@ -105,130 +108,197 @@ def reservoir_of(run: Run, seed: int, kind: str, spec: ReservoirSpec | None = No
     return make_reservoir(run.config, seed, kind, spec or spec_of(run))
 
 
-def features(
+def encoded(
     run: Run,
     seed: int,
-    kind: str,
-    reads: StateFeatures = PAPER_READ,
+    kind: str = CHIP,
+    state: StateFeatures = PAPER_FEATURES,
     spec: ReservoirSpec | None = None,
-) -> Features:
-    """What is read from a reservoir for all samples; each of them meets its own read noise."""
+) -> FrozenFeatures:
+    """Features of all samples from one reservoir; each sample meets its own read noise.
+
+    Args:
+        run: with the data set.
+        seed: of the reservoir.
+        kind: `CHIP` or `SOFTWARE`.
+        state: what is read from the reservoir.
+        spec: of the reservoir; None: the paper's.
+    """
     started = time.perf_counter()
     reservoir = reservoir_of(run, seed, kind, spec)
     train, test = (
-        encode(trains, reservoir, reads, seed=2 * seed + n, device=run.device)
-        for n, trains in enumerate((parts(run).trains, run.data.test))
+        encode(trains, reservoir, state, seed=2 * seed + n, device=run.device)
+        for n, trains in enumerate((training_samples(run).trains, run.data.test))
     )
-    return Features(train, test, time.perf_counter() - started, reservoir.spec.weights)
+    seconds = time.perf_counter() - started
+    return _labelled(run, train, test, seconds, reservoir.spec.weights)
 
 
-def paper_features(run: Run, seed: int, kind: str) -> Features:
-    """The paper's read, spikes per step of every neuron: shared by the rows that use it."""
-    return run.cached(("rates", kind, seed), lambda: features(run, seed, kind))
+def rates(run: Run, seed: int, kind: str = CHIP) -> FrozenFeatures:
+    """The paper's features of one reservoir, encoded once for the rows that share them."""
+    return run.shared(("rates", kind), seed, lambda _: {seed: encoded(run, seed, kind)})
 
 
-def counts(run: Run, windows: int) -> Features:
+def event_counts(run: Run, windows: int) -> FrozenFeatures:
     """Events of every channel in equal parts of the time: no reservoir."""
-    return Features(parts(run).trains.counts(windows), run.data.test.counts(windows))
-
-
-def closed_form(run: Run, found: Features) -> Measurement:
-    """Ridge regression with dragged targets, and the plain one beside it."""
-    started = time.perf_counter()
-    readout = DiscriminativeRidge(
-        len(run.data.classes), PENALTIES, DRAG_STEPS, _products(found.train[: parts(run).count])
+    return _labelled(
+        run, training_samples(run).trains.counts(windows), run.data.test.counts(windows)
     )
-    readout.fit(*parts(run).rows(found.train))
-    measurement = _measurement(run, found, readout, time.perf_counter() - started)
-    plain = readout.ridge_.predict(found.test) == run.data.test_labels
-    measurement.values["accuracy, plain ridge"] = 100 * float(plain.mean())
+
+
+def _labelled(
+    run: Run, train: np.ndarray, test: np.ndarray, seconds: float = 0.0, weights: int = 0
+) -> FrozenFeatures:
+    samples = training_samples(run)
+    rows = (train, samples.labels), samples.fitted, (test, run.data.test_labels)
+    return FrozenFeatures(*rows, len(run.data.classes), seconds, weights)
+
+
+def discriminative_ridge(run: Run, features: FrozenFeatures) -> Measurement:
+    """Discriminative ridge, and plain ridge of the same penalty beside it."""
+    steps, products = run.config.discriminative_steps, _products(features.fit[0])
+    return fit_and_measure(
+        DiscriminativeRidge(features.classes, PENALTIES, steps, products), features
+    )
+
+
+# The rows.
+
+
+def chip_ridge(run: Run, seed: int) -> Measurement:
+    """The chip's rates with a closed-form readout."""
+    return discriminative_ridge(run, rates(run, seed, CHIP))
+
+
+def chip_ridge_and_sizes(run: Run, seed: int) -> Measurement:
+    """The chip's rates with a closed-form readout, and the curve over reservoir sizes."""
+    measurement = chip_ridge(run, seed)
+    measurement.details[f"sizes {seed}"] = size_curve(run, seed)
     return measurement
 
 
-def linear_probing(run: Run, seed: int) -> Measurement:
-    """Logistic regression, run to its minimum, on the chip's features."""
-    started = time.perf_counter()
-    found = paper_features(run, seed, CHIP)
-    limit = run.config.probing_iterations
-    readout = LogisticReadout(len(run.data.classes), PROBE_PENALTIES, limit)
-    readout.fit(*parts(run).rows(found.train))
-    note = "the paper names linear probing without figures: here logistic regression by L-BFGS"
-    measurement = _measurement(run, found, readout, time.perf_counter() - started)
-    return replace(measurement, note=note)
+def software_ridge(run: Run, seed: int) -> Measurement:
+    """Rates of a Gaussian reservoir with a closed-form readout."""
+    return discriminative_ridge(run, rates(run, seed, SOFTWARE))
 
 
-def paper_readout(run: Run, seed: int, kind: str, optimizer: str) -> Measurement:
-    """The published training of the readout, on the training samples alone."""
-    started = time.perf_counter()
-    c, found = run.config, paper_features(run, seed, kind)
-    recipe = Recipe(optimizer, c.learning_rate, c.batch_size, c.epochs)
-    # The published readout is on the counters, spikes and not spikes a step: with rates, so
-    # small a learning rate ends far from the minimum (N-MNIST, validation: 81.1 against 88.2 %).
-    steps = np.float32(run.data.train.steps)
-    training, validation = parts(run).rows(found.train * steps)
-    test, classes = (found.test * steps, run.data.test_labels), len(run.data.classes)
-    history = train_readout(training, validation, test, classes, recipe, seed)
-    return Measurement(
-        values=accuracies(history),
-        fixed_weights=found.fixed_weights,
-        trained_weights=found.train.shape[1] * classes,
-        train_seconds=time.perf_counter() - started,
-        encode_seconds=found.encode_seconds,
-        details={f"history {seed}": history.curves()},
-        note=f"{c.epochs} epochs, {optimizer} {c.learning_rate:g}, batch {c.batch_size}; "
-        "spike counts as features",
+def chip_logistic(run: Run, seed: int) -> Measurement:
+    """Linear probing: logistic regression of the chip's rates, run to its minimum."""
+    features = rates(run, seed, CHIP)
+    readout = LogisticReadout(features.classes, PROBE_PENALTIES, run.config.probing_iterations)
+    note = "linear probing, which the paper names without figures: logistic regression by L-BFGS"
+    return replace(fit_and_measure(readout, features), note=note)
+
+
+def chip_plus(run: Run, seed: int) -> Measurement:
+    """LSM+: more of the state of the paper's neurons is read."""
+    state = plus_features(run.config)
+    note = f"the paper's {run.config.neurons} neurons: spikes in {state.windows} time windows"
+    if state.membranes:
+        note += f" and membranes at {state.membranes} times"
+    measurement = discriminative_ridge(run, encoded(run, seed, CHIP, state))
+    return replace(measurement, note=f"{note}; {without_reservoir(run)}")
+
+
+def chip_large(run: Run, seed: int) -> Measurement:
+    """LSM+ with more neurons: spikes in time windows."""
+    c = run.config
+    spec = spec_of(run, c.large_neurons, c.large_gain)
+    measurement = discriminative_ridge(
+        run, encoded(run, seed, CHIP, StateFeatures(c.large_windows), spec)
+    )
+    note = f"{c.large_neurons:,} neurons: spikes in {c.large_windows} time windows"
+    return replace(measurement, note=f"{note}; {without_reservoir(run)}")
+
+
+def counts_ridge(run: Run, _: int) -> Measurement:
+    """Events of every channel, no reservoir: what a reservoir has to beat."""
+    return discriminative_ridge(run, event_counts(run, 1))
+
+
+def windowed_counts_ridge(run: Run, _: int) -> Measurement:
+    """Events of every channel in time windows, no reservoir: what LSM+ has to beat."""
+    note = f"{count_windows(run)} windows: as many features as LSM+, without a reservoir"
+    return replace(_windowed_counts(run), note=note)
+
+
+def without_reservoir(run: Run) -> str:
+    """What event counts in as many features as LSM+ reach, for the notes of its rows."""
+    value = _windowed_counts(run).values["accuracy"]
+    return f"without a reservoir, event counts in {count_windows(run)} windows reach {value:.2f} %"
+
+
+def _windowed_counts(run: Run) -> Measurement:
+    return run.cached(
+        "windowed counts", lambda: discriminative_ridge(run, event_counts(run, count_windows(run)))
     )
 
 
-def accuracies(history: History) -> dict[str, float]:
-    """Test accuracy of the epoch that each protocol chooses, by `Metric.key`."""
-    return {
-        "accuracy": history.test[Validation().choose(history).candidate]["accuracy"],
-        "accuracy (published)": history.test[Published().choose(history).candidate]["accuracy"],
-    }
+def count_windows(run: Run) -> int:
+    """As many time windows as give the features of LSM+, or a few features more."""
+    width = plus_features(run.config).width(run.config.neurons)
+    return min(run.data.train.steps, -(-width // run.data.train.inputs))
 
 
-def size_curve(run: Run, seed: int, windows: int) -> list[list[float]]:
-    """[neurons, accuracy of one window, of `windows`], in %, on validation samples."""
-    cut = parts(run)
-    limit = run.config.curve_samples
-    chosen = np.r_[0 : min(limit, cut.count), cut.count : min(len(cut.labels), cut.count + limit)]
-    part = Parts(cut.trains.take(chosen), cut.labels[chosen], min(limit, cut.count))
+def plus_features(config: SupervisedConfig) -> StateFeatures:
+    """What LSM+ reads from the paper's neurons."""
+    return StateFeatures(config.plus_windows, (), config.plus_membranes)
+
+
+PLAIN = Metric(PLAIN_RIDGE)
+COUNTS = Row("event counts, discriminative ridge", counts_ridge, (Metric(), PLAIN), chips=1)
+WINDOWED_COUNTS = Row(
+    "event counts in time windows, discriminative ridge",
+    windowed_counts_ridge, (Metric(), PLAIN), chips=1,
+)  # fmt: skip
+PLUS = Row("LSM+, discriminative ridge", chip_plus, (Metric(), PLAIN))
+
+
+def ridge_rows(software: Metric, chip: Metric) -> tuple[Row, ...]:
+    """The rows on frozen features, in the order of the table.
+
+    Args:
+        software: with the paper's figure of its Gaussian reservoir.
+        chip: with that of the chip.
+    """
+    return (
+        Row("LSM, chip, discriminative ridge", chip_ridge_and_sizes, (chip, PLAIN)),
+        Row("LSM, software, discriminative ridge", software_ridge, (software, PLAIN)),
+        Row("LSM, chip, logistic readout", chip_logistic),
+        COUNTS,
+        WINDOWED_COUNTS,
+        PLUS,
+        Row("LSM+, at most 4,000 neurons, discriminative ridge", chip_large, (Metric(), PLAIN)),
+    )
+
+
+def size_curve(run: Run, seed: int) -> list[list[float]]:
+    """[neurons, accuracy of one time window, of `large_windows`], in %, on validation samples."""
+    samples, c = training_samples(run), run.config
+    fitted = min(c.curve_samples, samples.fitted)
+    last = min(len(samples.labels), samples.fitted + c.curve_samples)
+    chosen = np.r_[0:fitted, samples.fitted : last]
+    trains, labels = samples.subset(chosen)
     points = []
     for neurons in SIZES[:3] if run.smoke else SIZES:
         reservoir = reservoir_of(run, seed, CHIP, spec_of(run, neurons))
-        wide = encode(
-            part.trains, reservoir, StateFeatures(windows), seed=2 * seed, device=run.device
+        state = StateFeatures(c.large_windows)
+        wide = encode(trains, reservoir, state, seed=2 * seed, device=run.device)
+        one = wide.reshape(len(wide), c.large_windows, neurons).mean(1)
+        points.append(
+            [neurons, *(_best_on_validation(run, x, labels, fitted) for x in (one, wide))]
         )
-        one = wide.reshape(len(wide), windows, neurons).mean(1)
-        points.append([neurons, *(_validated(run, part.rows(x)) for x in (one, wide))])
     return points
+
+
+def _best_on_validation(run: Run, x: np.ndarray, labels: np.ndarray, fitted: int) -> float:
+    # The best penalty on the validation rows, and the accuracy there: a curve, not a result.
+    ridge = RidgeReadout(len(run.data.classes), PENALTIES, _products(x[:fitted]))
+    ridge.partial_fit(x[:fitted], labels[:fitted])
+    correct = [np.mean(ridge.solve(p).predict(x[fitted:]) == labels[fitted:]) for p in PENALTIES]
+    return 100 * float(max(correct))
 
 
 def _products(x: np.ndarray) -> type:
     # float32 takes half the time, but cannot carry small penalties where rows are few.
     return np.float32 if x.shape[1] >= WIDE and len(x) > 2 * x.shape[1] else np.float64
-
-
-def _validated(run: Run, rows: tuple[Rows, Rows]) -> float:
-    # The best penalty on the validation rows, and the accuracy there: a curve, not a result.
-    training, (held, labels) = rows
-    ridge = RidgeReadout(len(run.data.classes), PENALTIES, _products(training[0]))
-    ridge.partial_fit(*training)
-    right = [np.mean(ridge.solve(p).predict(held) == labels) for p in PENALTIES]
-    return 100 * float(max(right))
-
-
-def _measurement(run: Run, found: Features, readout: Readout, seconds: float) -> Measurement:
-    """Look at the test set: once, when all is chosen."""
-    labels, classes = run.data.test_labels, len(run.data.classes)
-    guesses = readout.predict(found.test)
-    confusion = confusion_matrix(labels, guesses, labels=np.arange(classes))
-    return Measurement(
-        values={"accuracy": 100 * float((guesses == labels).mean())},
-        fixed_weights=found.fixed_weights,
-        trained_weights=found.train.shape[1] * classes,
-        train_seconds=seconds,
-        encode_seconds=found.encode_seconds,
-        details={"confusion": confusion.tolist()},
-    )

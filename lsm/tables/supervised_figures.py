@@ -10,9 +10,10 @@ from harness.protocol import Run
 from lsm.encode import StateFeatures, encode
 from lsm.tables import figures
 from lsm.tables.common import CHIP, SOFTWARE
-from lsm.tables.supervised import parts, reservoir_of
+from lsm.tables.supervised import reservoir_of, training_samples
 
 SHOWN = 1500  # samples in the histogram and in the plane
+SIZES = "sizes "  # details of a row over reservoir sizes, one a chip
 
 
 def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
@@ -21,49 +22,64 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     They show training samples held out for validation; the confusion matrix alone is of the test.
     """
     record = run.data.record
-    name = record.name.lower().replace("-", "")
-    where = f"{record.name} ({record.kind})"
+    where = f"{record.name} ({record.kind} data)"
 
     def path(what: str) -> Path:
-        return run.results / f"{name}_{what}.png"
+        return run.results / f"{run.table}_{what}.png"
 
-    drawn = [*_activity(run, where, path("raster"), path("rates"), path("tsne"))]
-    scored = [row for row in rows if "confusion" in row.get("details", {})]
-    if scored:
-        best = max(scored, key=lambda row: row["mean"])
-        title = f"{best['row']}: {best['mean']:.2f} %, {where}"
-        counts = np.array(best["details"]["confusion"])
-        drawn.append(draw_confusion(counts, run.data.classes, title, path("confusion")))
-    curves = [
-        points
-        for row in rows
-        for key, points in row.get("details", {}).items()
-        if key.startswith("sizes ")
+    drawn = [
+        *_activity(run, where, path("raster"), path("rates"), path("tsne")),
+        *draw_best_confusion(rows, run.data.classes, where, path("confusion")),
     ]
-    if curves:
-        drawn.append(_draw_sizes(run, np.array(curves), where, path("size")))
+    sizes = [points for row in rows for points in _details(row, SIZES).values()]
+    if sizes:
+        drawn.append(_draw_sizes(run, np.array(sizes), where, path("size")))
     return drawn
 
 
+def draw_best_confusion(
+    rows: list[dict], classes: tuple[str, ...], where: str, path: Path
+) -> list[Path]:
+    """The confusion matrix of the best row that has one.
+
+    Args:
+        rows: of a results file.
+        classes: names.
+        where: name and kind of the data, for the title.
+        path: of the PNG.
+    """
+    scored = [row for row in rows if _details(row, "confusion")]
+    if not scored:
+        return []
+    best = max(scored, key=lambda row: row["mean"])
+    title = f"{best['row']}: {best['mean']:.2f} %, {where}"
+    return [draw_confusion(np.array(best["details"]["confusion"]), classes, title, path)]
+
+
+def _details(row: dict, prefix: str) -> dict[str, list]:
+    details = row.get("details", {})
+    return {key: value for key, value in details.items() if key.startswith(prefix)}
+
+
 def _activity(run: Run, where: str, raster: Path, rates: Path, plane: Path) -> list[Path]:
-    cut = parts(run)
-    held = slice(cut.count, min(cut.count + SHOWN, len(cut.labels)))
-    trains, labels = cut.trains.take(held), cut.labels[held]
+    samples = training_samples(run)
+    shown = slice(samples.fitted, min(samples.fitted + SHOWN, len(samples.labels)))
+    trains, labels = samples.subset(shown)
     chip = reservoir_of(run, 0, CHIP)
     every_step = encode(trains.take(slice(1)), chip, StateFeatures(trains.steps), device=run.device)
     spikes = every_step.reshape(trains.steps, -1)
     digit = run.data.classes[labels[0]]
     title = f"digit {digit}, {where}, and the reservoir of chip 0"
-    found = {
+    rate = {
         kind: encode(trains, reservoir_of(run, 0, kind), device=run.device)
         for kind in (SOFTWARE, CHIP)
     }
     neighbours = min(30, (len(labels) - 1) // 3)
-    points = TSNE(perplexity=neighbours, random_state=0).fit_transform(found[CHIP])
+    points = TSNE(perplexity=neighbours, random_state=0).fit_transform(rate[CHIP])
     about = f"t-SNE of the reservoir's rates, chip 0, {where}"
     return [
         figures.rasters(raster, trains.take(slice(1)).dense(np.uint8)[:, 0], spikes, title),
-        figures.firing_rates(rates, found, where),
+        figures.firing_rates(rates, rate, where),
         figures.embedding(plane, points, labels, run.data.classes, about),
     ]
 
@@ -71,6 +87,6 @@ def _activity(run: Run, where: str, raster: Path, rates: Path, plane: Path) -> l
 def _draw_sizes(run: Run, curves: np.ndarray, where: str, path: Path) -> Path:
     names = ("one time window", f"{run.config.large_windows} time windows")
     accuracies = {name: curves[:, :, n + 1].T for n, name in enumerate(names)}
-    samples = min(run.config.curve_samples, parts(run).count)
+    samples = min(run.config.curve_samples, training_samples(run).fitted)
     title = f"{where}, {len(curves)} chip(s), plain ridge on {samples:,} samples"
     return figures.accuracy_against_size(path, curves[0, :, 0].astype(int), accuracies, title)

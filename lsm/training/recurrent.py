@@ -1,15 +1,16 @@
 """The paper's trained baselines: spiking and plain recurrent networks, trained through time.
 
-    SRNN-ANN   spiking recurrent layer, linear readout of the firing rates
+    SRNN-ANN   spiking recurrent layer, linear readout of its firing rates
     SRNN-SNN   spiking recurrent layer, spiking readout
-    RNN        tanh recurrent layer, linear readout of its mean
+    RNN        h[t] = tanh(W_in x[t] + W_rec h[t-1]), linear readout of the mean of h
 
-Sizes, constants and optimisers are those of the published scripts; what those leave open is
-marked below and stated in the results.
+Losses, optimisers and constants are those of the published scripts (`train_srnn_ann.py`,
+`train_srnn_snn.py`, `train_rnn.py`). The modules of the models were never published: the cell of
+the RNN, what the readouts see and the law of the first weights are not visible.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,27 +21,32 @@ from lsm.neurons import LIFParameters
 from lsm.spikes import SpikeTrains
 from lsm.training.through_time import spiking_layer, weighted_input
 
+AT_ONCE = 512  # samples whose classes are predicted together
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}  # torch's other defaults
+
 
 @dataclass(frozen=True)
 class TrainedSpec:
-    """One trained baseline (LSM paper, published code; `?` where it leaves the value open).
+    """A recurrent network and how it is trained.
 
     Attributes:
         readout: "linear" (SRNN-ANN), "spiking" (SRNN-SNN) or "rnn".
         inputs: channels.
         neurons: of the hidden layer.
         classes: of the data.
-        steps: T the data is binned to.
-        decay: d of the hidden neurons (spiking nets).
-        threshold: Vth of the hidden neurons, and of the output neurons unless given.
-        const: scale of the initial Gaussian weights; 0: torch's own start.
+        steps: T.
+        decay: d of the hidden neurons (spiking networks), what a step leaves of a membrane.
+        threshold: Vth of the hidden neurons, membrane units.
+        const: s.d. of the first weights, input and recurrent, Gaussian; 0: uniform within
+            +-1/sqrt(rows), torch's own start.
         loss: "mse" on one-hot targets or "cross-entropy".
         optimizer: "adam" or "adamw".
         learning_rate: of the optimiser.
         batch_size: samples a step.
-        epochs: passes over the training data; 100 in the published scripts where stated.
+        epochs: passes over the training data.
         output_decay: d of the output neurons (spiking readout).
         output_threshold: Vth of the output neurons (spiking readout).
+        drop_last: whether an epoch leaves out the last batch where it is not full.
     """
 
     readout: str
@@ -58,12 +64,13 @@ class TrainedSpec:
     epochs: int = 100
     output_decay: float = 0.9
     output_threshold: float = 0.3
+    drop_last: bool = False
 
     def __post_init__(self) -> None:
         allowed = {
             "readout": ("linear", "spiking", "rnn"),
             "loss": ("mse", "cross-entropy"),
-            "optimizer": ("adam", "adamw"),
+            "optimizer": tuple(OPTIMIZERS),
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:
@@ -71,26 +78,9 @@ class TrainedSpec:
         sizes = (self.inputs, self.neurons, self.classes, self.steps, self.batch_size, self.epochs)
         if min(sizes) < 1 or not self.learning_rate > 0:
             raise UserError(f"{self}: sizes and epochs must be 1 or more, learning_rate above 0")
-
-
-AT_ONCE = 512  # samples whose classes are found together
-
-# const 0.03 and 1 multiply Gaussian weights of s.d. 1 here: with the chip's 6.6 the neurons
-# would fire at every step from the start.
-NMNIST_SRNN_ANN = TrainedSpec(
-    "linear", 256, 200, 10, 50, decay=0.9, threshold=0.3, const=0.03, loss="mse", batch_size=80
-)
-NMNIST_SRNN_SNN = replace(NMNIST_SRNN_ANN, readout="spiking")  # constants: ?
-NMNIST_RNN = TrainedSpec("rnn", 256, 200, 10, 50, learning_rate=5e-4, batch_size=80)
-NTIDIGITS_SRNN_ANN = TrainedSpec(
-    "linear", 64, 200, 11, 90, decay=0.9, threshold=0.6, const=1.0, learning_rate=5e-4,
-    batch_size=256, epochs=600,
-)  # fmt: skip
-NTIDIGITS_SRNN_SNN = replace(
-    NTIDIGITS_SRNN_ANN, readout="spiking", steps=70, output_decay=0.99, output_threshold=0.3,
-    learning_rate=2e-4, batch_size=128,
-)  # fmt: skip
-NTIDIGITS_RNN = TrainedSpec("rnn", 64, 200, 11, 30, learning_rate=9e-4, batch_size=256, epochs=600)
+        decays = (self.decay, self.output_decay)
+        if not all(0 <= d <= 1 for d in decays) or min(self.threshold, self.output_threshold) < 0:
+            raise UserError(f"{self}: decays must be in 0..1, thresholds 0 or more")
 
 
 class RecurrentNetwork(nn.Module):
@@ -98,7 +88,7 @@ class RecurrentNetwork(nn.Module):
 
     Args:
         spec: what to build.
-        seed: of the initial weights, drawn on the CPU.
+        seed: of the first weights, drawn on the CPU.
     """
 
     def __init__(self, spec: TrainedSpec, seed: int) -> None:
@@ -125,6 +115,7 @@ class RecurrentNetwork(nn.Module):
         return spiking_layer(spikes @ self.output, None, final).mean(0)
 
     def _plain(self, drives: torch.Tensor) -> torch.Tensor:
+        """Mean over time of h[t] = tanh(drive[t] + W_rec h[t-1]): (T, B, N) -> (B, N)."""
         hidden = torch.zeros_like(drives[0])
         total = torch.zeros_like(hidden)
         for drive in drives:
@@ -138,60 +129,76 @@ class RecurrentNetwork(nn.Module):
         return self.input.numel() + self.recurrent.numel() + self.output.numel()
 
 
-def train(
-    spec: TrainedSpec,
+def make_optimizer(network: RecurrentNetwork) -> torch.optim.Optimizer:
+    """The optimiser that the network's spec names, for all of its weights."""
+    spec = network.spec
+    return OPTIMIZERS[spec.optimizer](network.parameters(), spec.learning_rate)
+
+
+def train_epochs(
+    network: RecurrentNetwork,
+    optimizer: torch.optim.Optimizer,
     trains: SpikeTrains,
     labels: np.ndarray,
     *,
-    seed: int = 0,
-    device: str = "cpu",
-    after_epoch: Callable[[int, "RecurrentNetwork"], None] | None = None,
-) -> RecurrentNetwork:
-    """Train a baseline as published.
+    seed: int,
+    finished: int = 0,
+) -> Iterator[int]:
+    """Train a network as published, epoch by epoch, and yield the number of finished epochs.
+
+    Every epoch draws its order of samples from a random stream of its own, so that a training
+    that goes on from a checkpoint gives the same digits as one that was not cut.
 
     Args:
-        spec: network and recipe.
-        trains: training spike trains, T as in `spec.steps` or any other.
-        labels: (B,) classes.
-        seed: of the initial weights and of the order of samples.
-        device: of torch.
-        after_epoch: called with the epoch (from 1) and the network, to validate for instance.
+        network: to train, with its recipe in `network.spec`.
+        optimizer: of `make_optimizer`.
+        trains: training spike trains of B samples.
+        labels: (B,) int64 classes.
+        seed: of the orders of samples.
+        finished: epochs that network and optimiser have behind them.
     """
-    network = RecurrentNetwork(spec, seed).to(device)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[spec.optimizer]
-    optimizer = kind(network.parameters(), spec.learning_rate)
-    order = np.random.default_rng([seed, 1])
-    for epoch in range(1, spec.epochs + 1):
+    spec, device = network.spec, network.bias.device
+    for epoch in range(finished, spec.epochs):
         network.train()
-        for part in _batches(order.permutation(len(trains)), spec.batch_size):
-            y = torch.from_numpy(labels[part]).to(device)
+        order = np.random.default_rng((seed, epoch)).permutation(len(trains))
+        for rows in _batches(order, spec.batch_size, drop_last=spec.drop_last):
             optimizer.zero_grad()
-            _loss(network(trains.take(part)), y, spec).backward()
+            targets = torch.from_numpy(labels[rows]).to(device)
+            loss_of(network(trains.take(rows)), targets, spec.loss).backward()
             optimizer.step()
-        if after_epoch is not None:
-            network.eval()
-            after_epoch(epoch, network)
-    return network.eval()
+        network.eval()
+        yield epoch + 1
 
 
 @torch.no_grad()
 def predict(network: RecurrentNetwork, trains: SpikeTrains) -> np.ndarray:
     """Most likely class of every sample, (B,)."""
     parts = _batches(np.arange(len(trains)), AT_ONCE)
-    scores = [network(trains.take(part)).argmax(1).cpu() for part in parts]
+    scores = [network(trains.take(rows)).argmax(1).cpu() for rows in parts]
     return torch.cat([*scores, torch.zeros(0, dtype=torch.int64)]).numpy()
 
 
-def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+def loss_of(scores: torch.Tensor, labels: torch.Tensor, loss: str) -> torch.Tensor:
+    """Mean loss of a batch.
 
+    "mse": mean over samples and classes of (score - target)^2, targets 1 for the label, else 0.
+    "cross-entropy": mean over samples of -log softmax(scores) at the label.
 
-def _loss(scores: torch.Tensor, labels: torch.Tensor, spec: TrainedSpec) -> torch.Tensor:
-    if spec.loss == "mse":
-        return nn.functional.mse_loss(
-            scores, nn.functional.one_hot(labels, spec.classes).to(scores.dtype)
-        )
+    Args:
+        scores: (B, classes).
+        labels: (B,) int64.
+        loss: "mse" or "cross-entropy".
+    """
+    if loss == "mse":
+        targets = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+        return nn.functional.mse_loss(scores, targets)
     return nn.functional.cross_entropy(scores, labels)
+
+
+def _batches(rows: np.ndarray, size: int, *, drop_last: bool = False) -> list[np.ndarray]:
+    # Fewer samples than a batch are one batch all the same, or nothing would be trained.
+    stop = len(rows) - len(rows) % size if drop_last and len(rows) >= size else len(rows)
+    return [rows[start : min(start + size, stop)] for start in range(0, stop, size)]
 
 
 def _weights(rows: int, columns: int, const: float, generator: torch.Generator) -> nn.Parameter:
@@ -199,3 +206,13 @@ def _weights(rows: int, columns: int, const: float, generator: torch.Generator) 
         return nn.Parameter(const * torch.randn(rows, columns, generator=generator))
     bound = rows**-0.5
     return nn.Parameter(torch.rand(rows, columns, generator=generator) * 2 * bound - bound)
+
+
+# Start of the zero-shot tables' trained networks (SRNN-CLIP, SRNN-Prototype).
+NMNIST_SRNN_ANN = TrainedSpec(
+    "linear", 256, 200, 10, 50, decay=0.9, threshold=0.3, const=0.03, loss="mse", batch_size=80
+)
+NTIDIGITS_SRNN_ANN = TrainedSpec(
+    "linear", 64, 200, 11, 90, decay=0.9, threshold=0.6, const=1.0, learning_rate=5e-4,
+    batch_size=100,
+)  # fmt: skip
