@@ -32,7 +32,11 @@ PAPER = Series("paper", "D", "#c8553d", -0.24)
 PUBLISHED = Series("here, published rule: chosen on test data", "s", "#8e6c8a", -0.08)
 VALIDATION = Series("here, chosen on validation data", "o", "#20303c", 0.08)
 PLAIN = Series("here, plain ridge", "|", "#6a8d73", 0.24)
-CURVES = {"validation": VALIDATION.colour, "test": PUBLISHED.colour, "test, trained on all": "#6a8d73"}
+CURVES = {
+    "validation": VALIDATION.colour,
+    "test": PUBLISHED.colour,
+    "test, trained on all": "#6a8d73",
+}
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 150, shows_data: bool = True) -> Path:

@@ -112,6 +112,7 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
         ),
     ]
 
+
 def _pairs(run: Run) -> sensor_check.Pairs:
     return run.cached("pairs", lambda: sensor_check.pairs(run.data_root))
 
