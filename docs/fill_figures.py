@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EPOCHS = re.compile(r"^\d+ of the paper's \d+ epochs")
+ABOUT = re.compile(r"earlier recipe|\d+ of the paper's \d+ epochs")  # in a row's note
 PLACE = re.compile(r"(<!-- (\w+); (.+?) -->)[^|<\n]*")
 
 
@@ -36,7 +36,7 @@ def shown(records: list[dict | None]) -> str:
         f"{r['mean']:.2f}" + (f" ± {r['std']:.2f}" if len(r["values"]) > 1 else "") for r in known
     ]
     about = [kind, f"{chips} chip{'s' if chips > 1 else ''}"]
-    about += [*EPOCHS.findall(known[0]["note"]), f"measured {known[0]['created'][:10]}"]
+    about += [*ABOUT.findall(known[0]["note"]), f"measured {known[0]['created'][:10]}"]
     return f"{' / '.join(values)} ({', '.join(about)})"
 
 
