@@ -20,7 +20,6 @@ from deplm.encoder import FrozenEncoder, calibration_batches, encode
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
 from deplm.points import Clouds, CloudSet, ball_query, farthest_point_sample, gather
-from deplm.project import project
 from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork
 from harness.parallel import cores, torch_threads
 from rram import Chip
@@ -207,17 +206,19 @@ def profile(case: str) -> None:
                 lambda p=points, c=centres, n=layer: ball_query(p, c, n.radius, n.neighbours),
             )
             points = centres
-        inputs = torch.cat(batch.clouds, -1)
+        points, features = batch.clouds
+        inputs = torch.cat([points, features], -1)
         for level, (layer, grouping) in enumerate(
             zip(encoder.layers, batch.groupings, strict=True), 1
         ):
             matrix = layer.crossbar.weights
-            projected = timed(f"project {level}", lambda i=inputs, w=matrix: project(i, w))
+            projected = timed(f"project {level}", lambda i=inputs, w=matrix: i @ w)
             if grouping is not None:
                 near = grouping.neighbours
                 timed(f"maximum {level}", lambda p=projected, n=near: neighbour_max(p, n))
-                features = layer(inputs, grouping, batch.noise_key)
-                inputs = torch.cat([grouping.centres, features], -1)
+                features = layer(points, features, grouping, batch.noise_key)
+                points = grouping.centres
+                inputs = torch.cat([points, features], -1)
             else:
                 timed(f"maximum {level}", lambda p=projected: p.amax(1))
     print(f"\n{case}, ms per cloud, one thread: total {sum(steps.values()):.3f}")

@@ -1,19 +1,19 @@
-"""Streaming clouds through frozen networks: grouped once, encoded by every chip."""
+"""The paper's network on a chip, and clouds streamed through it: grouped once, for every chip."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from deplm.layers import Moments, Norm, RandomLayer
+from deplm.layers import AbstractionLayer, Moments
 from deplm.network import Batch, CloudNetwork, PointNetwork
-from deplm.points import Clouds, CloudSet
+from deplm.points import CloudSet
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
+from rram.errors import UserError
 
 
 class Encoder(Protocol):
@@ -28,77 +28,90 @@ class Encoder(Protocol):
 
 
 class FrozenEncoder:
-    """The paper's cascade of random set abstractions on one chip.
+    """The paper's cascade of three random set abstractions on one chip (DEPLM, fig. 1).
 
-    A pure function of a batch, once `calibrate` has set the batch-norm statistics.
+    Each computes h_s = ReLU(BN(max over k of W [p_k - c_s, f_k])) from the coordinates p_k and
+    the features f_k of the K neighbours of a centre c_s; W is random and fixed. A pure function
+    of a batch, once `calibrate` has set the batch-norm statistics.
 
     Args:
-        network: sizes.
-        chip: weights, blocks "sa1", "sa2", ...
-        reading: non-idealities of every read.
+        network: sizes: two local abstractions, then one of all points.
+        chip: weights, blocks "sa1", "sa2", "sa3".
+        read_config: how the chip is read.
         device: where to compute.
+
+    Raises:
+        UserError: another kind of network.
+
+    Example:
+        >>> import numpy as np
+        >>> from deplm import DVS_GESTURE, ArrayClouds, Chip, FrozenEncoder
+        >>> from deplm.encoder import calibration_batches, encode_all
+        >>> clouds = ArrayClouds("train", np.random.default_rng(0).random((20, 1024, 3)))
+        >>> encoder = FrozenEncoder(DVS_GESTURE, Chip(seed=0))
+        >>> _ = encoder.calibrate(calibration_batches(clouds, DVS_GESTURE, 20))
+        >>> encode_all(clouds, [encoder])[0].shape
+        (20, 512)
     """
 
     def __init__(
         self,
         network: PointNetwork,
         chip: Chip,
-        reading: ReadConfig = ReadConfig(),
+        read_config: ReadConfig = ReadConfig(),
         device: torch.device | str = "cpu",
     ) -> None:
+        if [layer.centres is None for layer in network.abstractions] != [False, False, True]:
+            raise UserError(f"{network}: expected two local abstractions and one of all points")
         self.network = network
+        self.width = network.width
         self.layers = [
-            RandomLayer(name, shape, chip, reading, network.input_scale, device)
+            AbstractionLayer(name, shape, chip, read_config, network.input_scale, device)
             for name, shape in network.shapes.items()
         ]
-
-    @property
-    def width(self) -> int:
-        """Features of one cloud."""
-        return self.network.width
+        self.sa1, self.sa2, self.sa3 = self.layers
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """Features (B, C) of the last abstraction, which groups all points."""
+        """Features (B, C) of the clouds."""
         return self.levels(batch)[-1][:, 0]
 
-    def levels(self, batch: Batch) -> list[torch.Tensor]:
-        """Features (B, S, C) of every abstraction, first to last."""
-        points, features = batch.clouds
-        levels = []
-        for layer, grouping in zip(self.layers, batch.groupings, strict=True):
-            features = layer(torch.cat([points, features], -1), grouping, batch.noise_key)
-            levels.append(features)
-            points = points if grouping is None else grouping.centres
-        return levels
+    def levels(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features of all three abstractions; sizes in the comments are those of Fashion-MNIST."""
+        points, features = batch.clouds  # (B, 784, 3), (B, 784, 3)
+        groups1, groups2, _ = batch.groupings  # 512 centres of 784 points, 128 centres of 512
+        key = batch.noise_key
+
+        x1 = self.sa1(points, features, groups1, key)  # (B, 784, 3 + 3)   -> (B, 512, 51)
+        x2 = self.sa2(groups1.centres, x1, groups2, key)  # (B, 512, 3 + 51)  -> (B, 128, 102)
+        x3 = self.sa3(groups2.centres, x2, None, key)  # (B, 128, 3 + 102) -> (B, 1, 819)
+        return x1, x2, x3
 
     def calibrate(
         self, batches: Sequence[Batch], threads: int | None = None
     ) -> tuple[torch.Tensor, list[Moments]]:
-        """Gather the batch-norm statistics of the frozen network, layer after layer.
+        """Take the batch-norm statistics of the frozen network, layer after layer.
 
-        One pass over `batches`: each layer's mean and variance are those of its projections
-        over all neighbours of all centres of all clouds, the layers below already normalised.
+        Each layer's mean and variance are those of its projections over all neighbours of all
+        centres of all clouds of `batches`, the layers below already normalised.
+
+        Args:
+            batches: of `network.batch`.
+            threads: default all cores.
 
         Returns:
             Features (clouds, C) of the batches, so normalised, and the moments of each layer.
         """
-        states = [batch.clouds for batch in batches]
+        points = [batch.clouds.points for batch in batches]
+        features = [batch.clouds.features for batch in batches]
         all_moments = []
         for depth, layer in enumerate(self.layers):
-            tasks = [
-                (torch.cat(state, -1), batch.groupings[depth], batch.noise_key)
-                for state, batch in zip(states, batches, strict=True)
-            ]
-            measure: Callable = partial(starcall, layer.measured)
-            maxima, moments = zip(*map_in_order(measure, tasks, threads), strict=True)
-            all_moments.append(total := Moments.added(moments))
-            layer.norm = Norm.of(total.mean, total.variance, layer.crossbar.weights.device)
-            features = map_in_order(layer.norm.rectified, maxima, threads)
-            states = [
-                Clouds(state.points if grouping is None else grouping.centres, feature)
-                for state, (_, grouping, _), feature in zip(states, tasks, features, strict=True)
-            ]
-        return torch.cat([state.features[:, 0] for state in states]), all_moments
+            groupings = [batch.groupings[depth] for batch in batches]
+            keys = [batch.noise_key for batch in batches]
+            calls = list(zip(points, features, groupings, keys, strict=True))
+            features, moments = layer.calibrate(calls, threads)
+            all_moments.append(moments)
+            points = [g and g.centres for g in groupings]
+        return torch.cat(features)[:, 0], all_moments
 
 
 def calibration_batches(
@@ -160,8 +173,3 @@ def encode_all(
         for rows, output in zip(collected, outputs, strict=True):
             rows[indices[0] : indices[-1] + 1] = output
     return collected
-
-
-def starcall(function: Callable, arguments: tuple) -> Any:  # noqa: ANN401
-    """function(*arguments)."""
-    return function(*arguments)

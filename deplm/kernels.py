@@ -43,7 +43,7 @@ def farthest_points(points, start, chosen):
 
 @compiled
 def ball_neighbours(points, centres, radius_squared, neighbours):
-    """points (B, N, 3), centres (B, S, 3) float32 -> neighbours (B, S, K) int32."""
+    """points (B, N, 3), centres (B, S, 3) float32 -> neighbours (B, S, K) int32, -1: none."""
     batch, count, _ = points.shape
     wanted, lanes = neighbours.shape[2], 128
     size = -(-count // lanes) * lanes
@@ -71,6 +71,8 @@ def ball_neighbours(points, centres, radius_squared, neighbours):
                         group[found] = first + lane  # kept if inside: a branch is guessed wrong
                         found += inside[lane]
                 first += lanes
+            if found == 0:
+                group[0] = -1  # an empty ball
             for k in range(wanted):
                 neighbours[b, s, k] = group[k] if k < found else group[0]
 
@@ -270,79 +272,3 @@ def neighbour_max_and_moments(projected, offset, neighbours, best, total, square
             for c in range(len(total)):
                 total[c] += sums[c]
                 squares[c] += powers[c]
-
-
-@compiled
-def _mix(z):
-    """splitmix64: 64 well-mixed bits from a counter."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@compiled
-def _add_normals(counter, quantiles, spread, out, words):
-    """Add spread[c] * N(0, 1) to out[c]: four normals from each of the 64-bit `words`."""
-    for n in range(len(words)):
-        words[n] = _mix(counter + np.uint64(4 * n) * np.uint64(0x9E3779B97F4A7C15))
-    whole = len(out) // 4
-    for n in range(whole):
-        for lane in range(4):
-            bits = (words[n] >> np.uint64(16 * lane)) & np.uint64(0xFFFF)
-            out[4 * n + lane] += spread[4 * n + lane] * quantiles[bits]
-    for c in range(4 * whole, len(out)):
-        bits = (words[whole] >> np.uint64(16 * (c - 4 * whole))) & np.uint64(0xFFFF)
-        out[c] += spread[c] * quantiles[bits]
-
-
-@compiled
-def neighbour_vectors(inputs, centres, neighbours, power_of, levels, powers, scale):
-    """The vectors that enter the array one by one, quantised for bit-serial products.
-
-    inputs (N, I) coordinates then features; centres (S, 3); neighbours (S, K); power_of
-    (2^bits,), the sum of 4^i over the set bits i of a level, or (1,) for analogue inputs ->
-    levels (S K, I); their powers (S K, I); scale (S K, 2), minimum and step, so that a vector is
-    minimum + step * levels.
-    """
-    for s in range(neighbours.shape[0]):
-        for k in range(neighbours.shape[1]):
-            n = s * neighbours.shape[1] + k
-            vector, power = levels[n], powers[n]
-            vector[:] = inputs[neighbours[s, k]]
-            for axis in range(3):
-                vector[axis] -= centres[s, axis]
-            if len(power_of) == 1:
-                power[:] = vector * vector
-                scale[n, 0], scale[n, 1] = np.float32(0), np.float32(1)
-                continue
-            low = high = vector[0]
-            for value in vector:
-                low, high = min(low, value), max(high, value)
-            step = (high - low) / np.float32(len(power_of) - 1)
-            scale[n, 0], scale[n, 1] = low, step
-            for c in range(len(vector)):
-                level = np.int32(np.rint((vector[c] - low) / step)) if step > 0 else np.int32(0)
-                vector[c] = level
-                power[c] = power_of[level]
-
-
-@compiled
-def noisy_currents(current, spread, scale, row_sum, noise, quantiles, key, first):
-    """Rescale binary products in place and add their read noise.
-
-    current, spread (n, C): levels @ weights and powers @ (G+^2 + G-^2). Noise on every cell is
-    Gaussian on the column's current, of variance noise^2 step^2 spread, and is drawn there.
-    scale (n, 2) as above, row_sum (C,), quantiles (65536,) of N(0, 1), key uint64: the stream;
-    first: how many products of the stream came before.
-    """
-    words = np.empty(-(-len(row_sum) // 4), np.uint64)
-    for n in range(len(current)):
-        row, deviation = current[n], spread[n]
-        low, step = scale[n, 0], scale[n, 1]
-        for c in range(len(row)):
-            row[c] = row[c] * step + low * row_sum[c]
-        if noise > 0:
-            for c in range(len(row)):
-                deviation[c] = noise * step * np.sqrt(deviation[c])
-            product = np.uint64(first + n + 1) * np.uint64(0xD1342543DE82EF95)
-            _add_normals(_mix(key + product), quantiles, deviation, row, words)

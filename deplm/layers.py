@@ -1,26 +1,27 @@
 """Fixed random layers on points: project, group, normalise, keep the maximum.
 
 Batch normalisation has no trained affine here, so its scale is positive and it commutes with
-the maximum over the neighbours. Without per-product effects the layer therefore projects every
-point once, takes the maximum over the neighbours' projections, and subtracts the projection of
-the centre: W [p - c, f] = W [p, f] - W_xyz c.
+the maximum over the neighbours. Where one linear map serves a whole batch a layer therefore
+projects every point once, takes the maximum over the neighbours' projections, and subtracts the
+projection of the centre: W [p - c, f] = W [p, f] - W_xyz c. Where it does not (fresh noise in
+every product, inputs quantised vector by vector) every neighbour of every centre is multiplied.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 
 from deplm import kernels
 from deplm.points import Grouping, NoiseKey, gather
-from deplm.products import product_currents
-from deplm.project import project
+from harness.parallel import map_in_order
 from rram import Chip, Crossbar, Pair
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
 
 NORM_EPSILON = 1e-5
+PRODUCTS = 1024  # vectors multiplied at a time on the CPU: they stay in the cache
 
 
 class Moments(NamedTuple):
@@ -31,7 +32,7 @@ class Moments(NamedTuple):
     squares: np.ndarray
 
     @classmethod
-    def of(cls, rows: torch.Tensor) -> "Moments":
+    def of(cls, rows: torch.Tensor) -> Self:
         """Moments of rows (..., C)."""
         rows = rows.flatten(0, -2)
         total, squares = (x.sum(0, dtype=torch.float64) for x in (rows, rows.square()))
@@ -48,7 +49,7 @@ class Moments(NamedTuple):
         return np.maximum(self.squares / self.count - self.mean**2, 0)
 
     @classmethod
-    def added(cls, parts: "Iterable[Moments]") -> "Moments":
+    def added(cls, parts: "Iterable[Moments]") -> Self:
         """Moments of all rows of all parts."""
         return cls(*(sum(values) for values in zip(*parts, strict=True)))
 
@@ -60,7 +61,7 @@ class Norm(NamedTuple):
     shift: torch.Tensor
 
     @classmethod
-    def of(cls, mean: np.ndarray, variance: np.ndarray, device: torch.device | str) -> "Norm":
+    def of(cls, mean: np.ndarray, variance: np.ndarray, device: torch.device | str) -> Self:
         """The map that takes `mean` and `variance`, each (C,), to 0 and 1."""
         scale = 1 / np.sqrt(variance + NORM_EPSILON)
         parts = (scale, -mean * scale)
@@ -78,15 +79,18 @@ class Norm(NamedTuple):
 
 
 class RandomLayer:
-    """The fixed random 1x1 layer of one set abstraction, with the weights of a chip.
+    """A fixed random 1x1 layer, with the weights of a chip, and its batch norm.
 
     Args:
         name: its block on the chip.
-        shape: (3 coordinates + features, channels).
+        shape: (inputs, channels).
         chip: where the weights come from.
-        reading: non-idealities of the read.
+        read_config: how the chip is read.
         input_scale: multiplies the input of the layer; here it scales the conductances.
         device: where to compute.
+
+    Attributes:
+        norm: its batch norm; None before `calibrate`.
     """
 
     def __init__(
@@ -94,95 +98,153 @@ class RandomLayer:
         name: str,
         shape: tuple[int, int],
         chip: Chip,
-        reading: ReadConfig,
+        read_config: ReadConfig,
         input_scale: float,
-        device: torch.device,
+        device: torch.device | str,
     ) -> None:
         pair = chip.conductances(name, shape)
         self.name = name
         self.chip = chip
-        self.crossbar = Crossbar(Pair(*((g * input_scale).to(device) for g in pair)), reading)
+        self.crossbar = Crossbar(Pair(*((g * input_scale).to(device) for g in pair)), read_config)
         self.norm: Norm | None = None
 
-    def __call__(
-        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
-    ) -> torch.Tensor:
-        """ReLU of the normalised maxima over the neighbours.
+    def calibrate(
+        self, calls: Sequence[tuple], threads: int | None = None
+    ) -> tuple[list[torch.Tensor], Moments]:
+        """Take the batch-norm statistics of all `calls` together.
 
         Args:
-            inputs: (B, N, 3 + F), coordinates first.
-            grouping: of the abstraction, None for one group of all points.
-            noise_key: names the read-noise streams.
+            calls: arguments as of calling the layer, a tuple for each batch.
+            threads: default all cores.
 
         Returns:
-            (B, S, C); S is 1 without a grouping.
+            Features of each call, normalised by these statistics, and their moments.
+        """
+        results = map_in_order(lambda call: self.measured(*call), calls, threads)
+        outputs, moments = zip(*results, strict=True)
+        total = Moments.added(moments)
+        self.norm = Norm.of(total.mean, total.variance, self.crossbar.weights.device)
+        return list(map_in_order(self.norm.rectified, outputs, threads)), total
+
+    def measured(self, *call: Any) -> tuple[torch.Tensor, Moments]:  # noqa: ANN401
+        """Output of a call before batch norm, and the moments that batch norm is to have."""
+        raise NotImplementedError
+
+    def calibrated(self) -> Norm:
+        """The batch norm.
+
+        Raises:
+            UserError: there is none yet.
         """
         if self.norm is None:
             raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
-        return self.norm.rectified(*self._maxima(inputs, grouping, noise_key))
+        return self.norm
 
-    def maxima(
-        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
+    def array(self, noise_key: NoiseKey) -> Crossbar:
+        """The array for one batch: read once where the noise lasts a batch."""
+        config = self.crossbar.read_config
+        if config.read_noise == 0 or config.noise_per != "batch":
+            return self.crossbar
+        key = self.stream(noise_key.source, noise_key.indices[0])
+        return self.crossbar.read(torch.Generator().manual_seed(key))
+
+    def stream(self, source: str, index: int) -> int:
+        """Key of the read noise of cloud `index` of the set `source`."""
+        return int(self.chip.generator(self.name, "read", source, index).integers(2**63))
+
+
+class AbstractionLayer(RandomLayer):
+    """The layer of a set abstraction: h_s = ReLU(BN(max over k of W [p_k - c_s, f_k])).
+
+    p_k and f_k are coordinates and features of the K neighbours of the centre c_s.
+
+    Args:
+        *layer: as of `RandomLayer`, shape (3 coordinates + features, channels).
+        norm_of: what batch norm makes 0 and 1: "neighbours", the projections of all neighbours
+            of all centres (the paper), or "maxima", the maxima over them (DEPLM+), so that ReLU
+            cuts about half of the values.
+    """
+
+    def __init__(self, *layer: Any, norm_of: str = "neighbours") -> None:  # noqa: ANN401
+        super().__init__(*layer)
+        self.norm_of = norm_of
+
+    def __call__(
+        self,
+        points: torch.Tensor,
+        features: torch.Tensor,
+        grouping: Grouping | None,
+        noise_key: NoiseKey,
     ) -> torch.Tensor:
-        """Maxima (B, S, C) of the projections over the neighbours, not normalised."""
-        maxima, offset = self._maxima(inputs, grouping, noise_key)
-        return maxima if offset is None else maxima.sub_(offset)
+        """Features (B, S, channels) of the centres; S is 1 without a grouping.
+
+        Args:
+            points: (B, N, 3).
+            features: (B, N, F) of the points.
+            grouping: centres and neighbours, None for one group of all points.
+            noise_key: names the read-noise streams.
+        """
+        norm = self.calibrated()
+        maxima, offset, _ = self._maxima(points, features, grouping, noise_key)
+        return norm.rectified(maxima, offset)
 
     def measured(
-        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
+        self,
+        points: torch.Tensor,
+        features: torch.Tensor,
+        grouping: Grouping | None,
+        noise_key: NoiseKey,
     ) -> tuple[torch.Tensor, Moments]:
-        """The same, and the moments of the projections over all clouds, centres, neighbours."""
-        moments: list[Moments] = []
-        maxima, offset = self._maxima(inputs, grouping, noise_key, moments)
-        return maxima if offset is None else maxima.sub_(offset), Moments.added(moments)
+        """Maxima (B, S, channels) before batch norm, and the moments for it."""
+        all_rows = self.norm_of == "neighbours"
+        maxima, offset, moments = self._maxima(points, features, grouping, noise_key, all_rows)
+        maxima = maxima if offset is None else maxima.sub_(offset)
+        return maxima, Moments.added(moments) if all_rows else Moments.of(maxima)
 
     def _maxima(
         self,
+        points: torch.Tensor,
+        features: torch.Tensor,
+        grouping: Grouping | None,
+        noise_key: NoiseKey,
+        measure: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, list[Moments]]:
+        """Maxima (B, S, C), what of the centres is still to be subtracted, and moments."""
+        array, inputs = self.array(noise_key), torch.cat([points, features], -1)
+        if not array.read_config.linear:
+            currents = list(self._maxima_of_products(array, inputs, grouping, noise_key, measure))
+            maxima = torch.cat([current for current, _ in currents])
+            return maxima.view(len(inputs), -1, maxima.shape[-1]), None, [m for _, m in currents]
+        projected = array.product(inputs)
+        if grouping is None and not measure:
+            return projected.amax(1, keepdim=True), None, []
+        centres, neighbours = grouping or everything(projected)
+        offset = centres @ array.weights[:3]
+        if not measure:
+            return neighbour_max(projected, neighbours), offset, []
+        maxima, moments = max_and_moments(projected, neighbours, offset)
+        return maxima, offset, [moments]
+
+    def _maxima_of_products(
+        self,
+        array: Crossbar,
         inputs: torch.Tensor,
         grouping: Grouping | None,
         noise_key: NoiseKey,
-        moments: list[Moments] | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Maxima (B, S, C), and what of the centres is still to be subtracted.
-
-        Adds the projections' moments to `moments` where they are wanted.
-        """
-        if self.crossbar.reading.per_product:
-            parts = []
-            for current in self._products(inputs, grouping, noise_key):
-                parts.append(current.amax(1))
-                if moments is not None:
-                    moments.append(Moments.of(current))
-            return torch.cat(parts).view(len(inputs), -1, parts[0].shape[-1]), None
-        weights = self._weights(noise_key)
-        projected = project(inputs, weights)
-        if grouping is None:
-            if moments is None:
-                return projected.amax(1, keepdim=True), None
-            grouping = everything(projected)
-        offset = grouping.centres @ weights[:3]
-        if moments is None:
-            return neighbour_max(projected, grouping.neighbours), offset
-        maxima, found = max_and_moments(projected, grouping.neighbours, offset)
-        moments.append(found)
-        return maxima, offset
-
-    def _weights(self, noise_key: NoiseKey) -> torch.Tensor:
-        """The weights as one read gives them to the whole batch."""
-        if self.crossbar.reading.read_noise == 0:
-            return self.crossbar.weights
-        key = self._key(noise_key.source, noise_key.indices[0])
-        return self.crossbar.read_weights(torch.Generator().manual_seed(key))
-
-    def _products(
-        self, inputs: torch.Tensor, grouping: Grouping | None, noise_key: NoiseKey
-    ) -> Iterable[torch.Tensor]:
-        grouping = everything(inputs) if grouping is None else grouping
-        keys = [self._key(noise_key.source, index) for index in noise_key.indices]
-        return product_currents(inputs, *grouping, self.crossbar, keys)
-
-    def _key(self, source: str, index: int) -> int:
-        return int(self.chip.generator(self.name, "read", source, index).integers(2**63))
+        measure: bool,
+    ) -> Iterator[tuple[torch.Tensor, Moments | None]]:
+        """A product for every neighbour: maxima (s, C) of a few centres at a time, moments."""
+        centres, neighbours = grouping or everything(inputs)
+        count, wanted = neighbours.shape[1:]
+        step = max(1, PRODUCTS // wanted) if inputs.device.type == "cpu" else count
+        for cloud, index in enumerate(noise_key.indices):
+            key = self.stream(noise_key.source, index)
+            for start in range(0, count, step):
+                some = slice(start, start + step)
+                vectors = inputs[cloud][neighbours[cloud, some].long()]
+                vectors[..., :3] -= centres[cloud, some, None]
+                current = array.product(vectors, key, first=start * wanted)
+                yield current.amax(1), Moments.of(current) if measure else None
 
 
 def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from deplm.points import (
+    FARTHEST,
     Clouds,
     CloudSet,
     Grouping,
@@ -44,8 +45,8 @@ class SetAbstraction:
         local = (self.centres, self.neighbours, self.radius)
         if None in local and local != (None, None, None):
             raise UserError(f"{self}: centres, neighbours and radius go together")
-        if any(size is not None and size <= 0 for size in (self.channels, *local)):
-            raise UserError(f"{self}: every size must be above 0")
+        if not all(size is None or 0 < size < np.inf for size in (self.channels, *local)):
+            raise UserError(f"{self}: every size must be a number above 0")
 
     def group(self, points: torch.Tensor, start: torch.Tensor | None = None) -> Grouping | None:
         """Sample the centres and find their neighbours; None where all points are one group.
@@ -69,9 +70,24 @@ class Batch(NamedTuple):
 
 
 class CloudNetwork:
-    """Base of all networks on clouds; `abstractions` say how clouds are sampled and grouped."""
+    """Base of all networks on clouds.
 
+    Attributes:
+        features: values a point beside its three coordinates.
+        abstractions: how clouds are sampled and grouped, from the first to the last.
+        shapes: (inputs, outputs) of each fixed random layer, by the name of its block.
+        width: features of one cloud, or of one point.
+    """
+
+    features: int
     abstractions: tuple[SetAbstraction, ...]
+    shapes: dict[str, tuple[int, int]]
+    width: int
+
+    @property
+    def fixed_weights(self) -> int:
+        """Number of fixed random weights."""
+        return sum(rows * columns for rows, columns in self.shapes.values())
 
     def batch(
         self,
@@ -89,15 +105,44 @@ class CloudNetwork:
             rng: of the samplings' first points in training; None: point 0, so that it repeats.
 
         Raises:
-            UserError: NaN among the points.
+            UserError: clouds that do not fit, see `check`.
         """
         clouds = source.clouds(indices)
-        if not torch.isfinite(clouds.points).all():
-            first, last = indices[0], indices[-1]
-            raise UserError(f"{source.name} clouds {first} to {last}: NaN among the points")
+        self.check(clouds, f"{source.name} clouds {indices[0]} to {indices[-1]}:")
         clouds = clouds.to(device)
         groupings = self.group(clouds.points, rng)
         return Batch(clouds, groupings, NoiseKey(source.name, tuple(indices)))
+
+    def check(self, clouds: Clouds, name: str) -> None:
+        """Refuse clouds that this network cannot take.
+
+        Args:
+            clouds: points and features.
+            name: of the clouds, for the error.
+
+        Raises:
+            UserError: other shapes or types, values that are not finite, too few points, or
+                points too far off for float32.
+        """
+        points, features = clouds
+        shape = tuple(points.shape)
+        if points.ndim != 3 or shape[-1] != 3 or points.dtype != torch.float32:
+            raise UserError(f"{name} points {shape} {points.dtype}, expected (B, N, 3) float32")
+        if tuple(features.shape) != (*shape[:2], self.features) or features.dtype != points.dtype:
+            raise UserError(
+                f"{name} features {tuple(features.shape)} {features.dtype}, "
+                f"expected {(*shape[:2], self.features)} float32: {self.features} values a point"
+            )
+        if not (torch.isfinite(points).all() and torch.isfinite(features).all()):
+            raise UserError(f"{name} NaN or infinite values")
+        wanted = self.abstractions[0].centres if self.abstractions else None
+        if shape[1] < (wanted or 1):
+            raise UserError(f"{name} {shape[1]} points a cloud, {wanted or 1} centres are sampled")
+        if (farthest := points.abs().max()) > FARTHEST:
+            raise UserError(
+                f"{name} a coordinate of {farthest:.3g}: scale the clouds to about 1, "
+                f"at most {FARTHEST:g}"
+            )
 
     def group(
         self, points: torch.Tensor, rng: np.random.Generator | None = None
@@ -133,6 +178,16 @@ class PointNetwork(CloudNetwork):
     abstractions: tuple[SetAbstraction, ...]
     input_scale: float = 0.005
 
+    def __post_init__(self) -> None:
+        if self.features < 0 or not self.abstractions or not 0 < self.input_scale < np.inf:
+            raise UserError(f"{self}: features from 0, an abstraction, an input scale above 0")
+        centres = [layer.centres for layer in self.abstractions]
+        if None in centres[:-1]:
+            raise UserError(f"{self}: only the last abstraction can group all points")
+        local = [count for count in centres if count is not None]
+        if local != sorted(local, reverse=True):
+            raise UserError(f"{self}: an abstraction cannot have more centres than the one before")
+
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """(inputs, outputs) of each fixed random layer, by the name of its block."""
@@ -145,11 +200,6 @@ class PointNetwork(CloudNetwork):
     def width(self) -> int:
         """Features of one cloud."""
         return self.abstractions[-1].channels
-
-    @property
-    def fixed_weights(self) -> int:
-        """Number of fixed random weights."""
-        return sum(rows * columns for rows, columns in self.shapes.values())
 
 
 FASHION_MNIST = PointNetwork(

@@ -14,6 +14,7 @@ from deplm import kernels
 from rram.errors import UserError
 
 FAR = 1e10  # larger than any squared distance
+FARTHEST = 1e4  # largest coordinate; float32 has steps of 0.001 there, radii are about 0.1
 
 
 class Clouds(NamedTuple):
@@ -78,6 +79,77 @@ class CloudSet:
         return np.array_split(indices, -(-len(indices) // self.batch_size))
 
 
+class ArrayClouds(CloudSet):
+    """Clouds that lie in memory as arrays: the shortest way to clouds of your own.
+
+    Args:
+        name: of the set: "train", "validation" or "test".
+        points: (clouds, N, 3) coordinates.
+        features: (clouds, N, F) of the points; None: none.
+        labels: (clouds,) classes, where there are any.
+        categories: (clouds,) of shapes, for networks that see them.
+
+    Raises:
+        UserError: arrays of other shapes, or of values that are no numbers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        points: np.ndarray,
+        features: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        categories: np.ndarray | None = None,
+    ) -> None:
+        points = as_float32(points, f"{name} points")
+        features = points[..., :0] if features is None else as_float32(features, "features")
+        if points.ndim != 3 or points.shape[-1] != 3:
+            raise UserError(f"{name} points {points.shape}: expected (clouds, points, 3)")
+        if features.ndim != 3 or features.shape[:2] != points.shape[:2]:
+            raise UserError(f"{name} features {features.shape} do not fit points {points.shape}")
+        for what, values in (("labels", labels), ("categories", categories)):
+            if values is not None and len(values) != len(points):
+                raise UserError(f"{name}: {len(values)} {what} of {len(points)} clouds")
+        self.name, self.labels, self.categories = name, labels, categories
+        self._points, self._features = torch.from_numpy(points), torch.from_numpy(features)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def clouds(self, indices: np.ndarray) -> Clouds:
+        """The clouds `indices` (B,)."""
+        return Clouds(self._points[indices], self._features[indices])
+
+
+def as_float32(values: np.ndarray, what: str) -> np.ndarray:
+    """An array of numbers as float32; `what` names it in the error."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise UserError(f"{what} of {values.dtype}: expected numbers")
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def image_points(images: np.ndarray, low: float = 0.0, high: float = 255.0) -> np.ndarray:
+    """Images as point sets, a point (intensity, x, y) for every pixel (DEPLM, code).
+
+    Args:
+        images: (n, rows, columns).
+        low: intensity that becomes -1.
+        high: intensity that becomes 1.
+
+    Returns:
+        (n, rows columns, 3) float32; x is column / columns - 0.5, y is row / rows - 0.5.
+    """
+    count, rows, columns = images.shape
+    x = np.arange(columns, dtype=np.float32) / columns - np.float32(0.5)
+    y = np.arange(rows, dtype=np.float32) / rows - np.float32(0.5)
+    points = np.empty((count, rows * columns, 3), np.float32)
+    half = np.float32((high - low) / 2)
+    points[..., 0] = (images.reshape(count, -1).astype(np.float32) - np.float32(low)) / half - 1
+    points[..., 1:] = np.stack([np.tile(x, rows), np.repeat(y, columns)], -1)
+    return points
+
+
 def farthest_point_sample(
     points: torch.Tensor, count: int, start: torch.Tensor | None = None, *, plain: bool = False
 ) -> torch.Tensor:
@@ -123,13 +195,16 @@ def ball_query(
 
     Args:
         points: (B, N, 3).
-        centres: (B, S, 3), each of them one of the points, so that no ball is empty.
+        centres: (B, S, 3).
         radius: of the ball, in the unit of the coordinates; its surface is inside.
         count: neighbours a centre; too few are padded with the first.
         plain: use torch on the CPU too.
 
     Returns:
         (B, S, count) int32 indices into the points.
+
+    Raises:
+        UserError: no point lies inside a ball.
     """
     _check(points)
     _check(centres)
@@ -137,6 +212,7 @@ def ball_query(
     if not plain and points.device.type == "cpu":
         found = torch.empty(*centres.shape[:2], count, dtype=torch.int32)
         kernels.ball_neighbours(points.numpy(), centres.numpy(), np.float32(limit), found.numpy())
+        _check_filled(found[..., 0] >= 0, radius)
         return found
     inside = _squared_distance(points[:, None], centres[:, :, None]) <= limit
     number = points.shape[1]
@@ -145,6 +221,7 @@ def ball_query(
     found = order.topk(min(count, number), largest=False, sorted=True).values
     if count > number:
         found = torch.nn.functional.pad(found, (0, count - number), value=number)
+    _check_filled(found[..., 0] < number, radius)
     return torch.where(found == number, found[..., :1], found)
 
 
@@ -181,6 +258,15 @@ def _squared_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     # Written out, and not as a sum over an axis, to fix the order of the additions.
     dx, dy, dz = (a - b).unbind(-1)
     return dx * dx + dy * dy + dz * dz
+
+
+def _check_filled(filled: torch.Tensor, radius: float) -> None:
+    if not filled.all():
+        cloud, centre = (~filled).nonzero()[0].tolist()
+        raise UserError(
+            f"ball query: no point within {radius:g} of centre {centre} of cloud {cloud}; "
+            "take centres among the points, or a larger radius"
+        )
 
 
 def _check(points: torch.Tensor) -> None:

@@ -7,9 +7,8 @@ interpolation and 1x1 layer are linear, so the coarse features are multiplied by
 before they are interpolated: once a coarse point instead of once a fine one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +16,10 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encoder import FrozenEncoder, starcall
-from deplm.layers import Moments, Norm, RandomLayer
+from deplm.encoder import FrozenEncoder
+from deplm.layers import Moments, RandomLayer
 from deplm.network import SHAPENET_PART, CloudNetwork, PointNetwork, SetAbstraction
 from deplm.points import Clouds, CloudSet, Grouping, NoiseKey, gather, three_nearest
-from deplm.project import project
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
@@ -74,6 +72,10 @@ class PartNetwork(CloudNetwork):
     def __post_init__(self) -> None:
         if len(self.propagations) != len(self.encoder.abstractions):
             raise UserError(f"{self}: there must be one propagation for each abstraction")
+        if min(self.propagations) < 1 or self.categories < 0 or not 0 < self.slope < np.inf:
+            raise UserError(f"{self}: channels from 1, categories from 0, a slope above 0")
+        if any(layer.centres is not None and layer.centres < 3 for layer in self.abstractions):
+            raise UserError(f"{self}: interpolation needs 3 centres or more")
 
     @property
     def abstractions(self) -> tuple[SetAbstraction, ...]:
@@ -107,11 +109,6 @@ class PartNetwork(CloudNetwork):
         return self.encoder.shapes | self.propagation_shapes
 
     @property
-    def fixed_weights(self) -> int:
-        """Number of fixed random weights."""
-        return sum(rows * columns for rows, columns in self.shapes.values())
-
-    @property
     def width(self) -> int:
         """Features of one point."""
         coarser = sum(self.skips[1:]) + sum(self.propagations[:-1])
@@ -126,7 +123,11 @@ class PartNetwork(CloudNetwork):
     ) -> PartBatch:
         """`CloudNetwork.batch`, with the categories and the links of the propagations."""
         batch = super().batch(source, indices, device, rng)
-        categories = torch.from_numpy(source.categories[indices]).to(device)
+        kinds = np.zeros(len(source), np.int64) if source.categories is None else source.categories
+        kinds, wanted = kinds[indices], self.categories
+        if wanted and (source.categories is None or kinds.min() < 0 or kinds.max() >= wanted):
+            raise UserError(f"{source.name} clouds: categories must be 0 to {wanted - 1}")
+        categories = torch.from_numpy(kinds).to(device)
         return PartBatch(*batch, categories, link(batch.clouds.points, batch.groupings))
 
 
@@ -170,44 +171,53 @@ def interpolate(coarse: torch.Tensor, where: Link) -> torch.Tensor:
 
 
 class PropagationLayer(RandomLayer):
-    """The fixed random 1x1 layer of one feature propagation; arguments as of `RandomLayer`."""
+    """The layer of a feature propagation: h = ReLU(BN(W [skip, interpolated coarse features])).
+
+    Arguments as of `RandomLayer`.
+    """
 
     def __call__(
         self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
     ) -> torch.Tensor:
-        """ReLU of the normalised projections (B, N, channels).
+        """Features (B, N, channels) of the fine points.
 
         Args:
-            skip: (B, N, F) of the fine points.
-            coarse: (B, S, C) of the coarse points.
-            where: the fine points among the coarse ones.
+            skip: (B, N, F) features that the fine points have already.
+            coarse: (B, S, C) features of the coarse points.
+            where: the fine points among the coarse ones; None where S is 1.
             noise_key: names the read-noise streams.
         """
-        if self.norm is None:
-            raise UserError(f"layer {self.name} has no batch-norm statistics: calibrate first")
-        return self.norm.rectified(self.projections(skip, coarse, where, noise_key))
+        return self.calibrated().rectified(self._projections(skip, coarse, where, noise_key))
 
-    def projections(
+    def measured(
+        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
+    ) -> tuple[torch.Tensor, Moments]:
+        """Projections (B, N, channels) before batch norm, and their moments."""
+        projected = self._projections(skip, coarse, where, noise_key)
+        return projected, Moments.of(projected)
+
+    def _projections(
         self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
     ) -> torch.Tensor:
-        """Projections (B, N, channels), not normalised."""
-        features = skip.shape[-1]
-        if self.crossbar.reading.per_product:
-            fine = skip.new_zeros(*skip.shape[:2], coarse.shape[-1])
-            inputs = torch.cat([skip, add_interpolated(coarse, where, fine)], -1)
-            return torch.cat(list(self._products(inputs, None, noise_key)))
-        weights = self._weights(noise_key)
-        fine = project(skip, weights[:features])
-        return add_interpolated(project(coarse, weights[features:]), where, fine)
+        array, features = self.array(noise_key), skip.shape[-1]
+        if array.read_config.linear:
+            fine = skip @ array.weights[:features]
+            return add_interpolated(coarse @ array.weights[features:], where, fine)
+        fine = skip.new_zeros(*skip.shape[:2], coarse.shape[-1])
+        inputs = torch.cat([skip, add_interpolated(coarse, where, fine)], -1)
+        keys = [self.stream(noise_key.source, index) for index in noise_key.indices]
+        return torch.stack([array.product(*pair) for pair in zip(inputs, keys, strict=True)])
 
 
 class PartEncoder:
-    """A segmentation network on one chip; a pure function of a batch once `calibrate` was called.
+    """A segmentation network on one chip: three set abstractions, three propagations back.
+
+    A pure function of a batch, once `calibrate` has set the batch-norm statistics.
 
     Args:
         network: sizes.
-        chip: weights, blocks "sa1", ... and "fp3", ...
-        reading: non-idealities of every read.
+        chip: weights, blocks "sa1", "sa2", "sa3", "fp3", "fp2", "fp1".
+        read_config: how the chip is read.
         device: where to compute.
     """
 
@@ -215,44 +225,49 @@ class PartEncoder:
         self,
         network: PartNetwork,
         chip: Chip,
-        reading: ReadConfig = ReadConfig(),
+        read_config: ReadConfig = ReadConfig(),
         device: torch.device | str = "cpu",
     ) -> None:
         self.network = network
         self.width = network.width
-        self.encoder = FrozenEncoder(network.encoder, chip, reading, device)
+        self.encoder = FrozenEncoder(network.encoder, chip, read_config, device)
         scale = network.encoder.input_scale
         self.layers = [
-            PropagationLayer(name, shape, chip, reading, scale, torch.device(device))
+            PropagationLayer(name, shape, chip, read_config, scale, device)
             for name, shape in network.propagation_shapes.items()
         ]
+        self.fp3, self.fp2, self.fp1 = self.layers
 
     def __call__(self, batch: PartBatch) -> torch.Tensor:
-        """Features (B, N, C) of every point."""
-        *skips, hidden = self._levels(batch)
-        seen = None
-        for layer, where, skip in zip(self.layers, batch.links, skips[::-1], strict=True):
-            hidden = layer(skip, hidden, where, batch.noise_key)
-            if self.network.multiscale:
-                own = [hidden] if skip is skips[0] else [hidden, skip]
-                seen = torch.cat(own if seen is None else [*own, interpolate(seen, where)], -1)
-        return hidden if seen is None else seen
+        """Features (B, N, C) of every point; sizes in the comments are those of ShapeNet-part."""
+        link3, link2, link1 = batch.links
+        key = batch.noise_key
+
+        # (B, 2048, 22), (B, 512, 117), (B, 128, 80), (B, 1, 234)
+        x0, x1, x2, x3 = self._levels(batch)
+        y2 = self.fp3(x2, x3, link3, key)  # (B, 128, 80 + 234)  -> (B, 128, 80)
+        y1 = self.fp2(x1, y2, link2, key)  # (B, 512, 117 + 80)  -> (B, 512, 117)
+        y0 = self.fp1(x0, y1, link1, key)  # (B, 2048, 22 + 117) -> (B, 2048, 117)
+        if not self.network.multiscale:
+            return y0
+        seen = torch.cat([y2, x2], -1)
+        seen = torch.cat([y1, x1, interpolate(seen, link2)], -1)
+        return torch.cat([y0, interpolate(seen, link1)], -1)
 
     def calibrate(self, batches: Sequence[PartBatch], threads: int | None = None) -> None:
-        """Gather the batch-norm statistics, layer after layer, over all points of `batches`."""
+        """Take the batch-norm statistics, layer after layer, over all points of `batches`.
+
+        Args:
+            batches: of `network.batch`.
+            threads: default all cores.
+        """
         self.encoder.calibrate([self._scaled(batch) for batch in batches], threads)
-        levels = list(map_in_order(self._levels, batches, threads))
-        hidden = [level[-1] for level in levels]
+        *skips, hidden = zip(*map_in_order(self._levels, batches, threads), strict=True)
+        keys = [batch.noise_key for batch in batches]
         for depth, layer in enumerate(self.layers):
-            tasks = [
-                (level[-2 - depth], coarse, batch.links[depth], batch.noise_key)
-                for level, coarse, batch in zip(levels, hidden, batches, strict=True)
-            ]
-            run: Callable = partial(starcall, layer.projections)
-            projected = list(map_in_order(run, tasks, threads))
-            total = Moments.added(map_in_order(Moments.of, projected, threads))
-            layer.norm = Norm.of(total.mean, total.variance, layer.crossbar.weights.device)
-            hidden = list(map_in_order(layer.norm.rectified, projected, threads))
+            links = [batch.links[depth] for batch in batches]
+            calls = list(zip(skips[-1 - depth], hidden, links, keys, strict=True))
+            hidden, _ = layer.calibrate(calls, threads)
 
     def _levels(self, batch: PartBatch) -> list[torch.Tensor]:
         """Features of the points of every level, finest first; the finest see the category."""
@@ -260,7 +275,7 @@ class PartEncoder:
         return [finest_skip(batch, self.network.categories), *self.encoder.levels(batch)]
 
     def _scaled(self, batch: PartBatch) -> PartBatch:
-        """The same with coordinates times the slope; links do not depend on it."""
+        """The batch with its coordinates times the slope; links do not depend on it."""
         slope = self.network.slope
         if slope == 1:
             return batch

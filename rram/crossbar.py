@@ -1,12 +1,20 @@
-"""Products on the chip: bit-serial inputs, read noise, digitised outputs."""
+"""Products on the chip, and all noise in them: bit-serial inputs, read noise, digitised outputs."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import copy
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple, Self
 
+import numpy as np
 import torch
+from scipy.special import ndtri
 
+from rram import kernels
 from rram.chip import Pair
 from rram.errors import UserError
+
+_QUANTILES = 1 << 16
+NORMAL_QUANTILES = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -14,14 +22,23 @@ class ReadConfig:
     """How an array is read. The default is an ideal read.
 
     Attributes:
-        read_noise: n in G' = G (1 + n e), e ~ N(0, 1) for every cell (DEPLM, code: 0.02).
-        noise_per: "product": fresh e for every vector-matrix product; "batch": one e a batch.
+        read_noise: n, relative standard deviation of the noise (DEPLM, code: 0.02).
+        noise_on: "cells": G' = G (1 + n e) for both cells of a pair, e ~ N(0, 1) for each, as
+            physics has it; "weight": W' = W (1 + n e) for the signed weight, as the published
+            layers have it, in which a weight of 0 has no noise (DEPLM, models/noise_layers.py).
+        noise_per: how long an e lasts. "product": fresh for every binary product, so for every
+            bit plane of every vector; "vector": one for all bit planes of a vector; "batch": one
+            for all vectors of a batch.
         input_bits: bits of the bit-serial input, None for an analogue input (DEPLM: 6, 5).
         adc_bits: bits of the converter on the differential current of each binary product,
             full scale +- the largest sum of |G+ - G-| of a column. None for no converter.
+
+    Raises:
+        UserError: a value out of range.
     """
 
     read_noise: float = 0.0
+    noise_on: str = "cells"
     noise_per: str = "product"
     input_bits: int | None = None
     adc_bits: int | None = None
@@ -29,20 +46,20 @@ class ReadConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.read_noise < float("inf"):
             raise UserError(f"read_noise is {self.read_noise}: it must be 0 or more")
-        if self.noise_per not in ("product", "batch"):
-            raise UserError(f"noise_per is {self.noise_per!r}: 'product' or 'batch'")
-        for name in ("input_bits", "adc_bits"):
-            bits = getattr(self, name)
+        if self.noise_on not in ("cells", "weight"):
+            raise UserError(f"noise_on is {self.noise_on!r}: 'cells' or 'weight'")
+        if self.noise_per not in ("product", "vector", "batch"):
+            raise UserError(f"noise_per is {self.noise_per!r}: 'product', 'vector' or 'batch'")
+        for name, bits in (("input_bits", self.input_bits), ("adc_bits", self.adc_bits)):
             if bits is not None and not 1 <= bits <= 16:
                 raise UserError(f"{name} is {bits}: 1 to 16, or none")
         if self.adc_bits is not None and self.input_bits is None:
             raise UserError("adc_bits needs input_bits: the converter reads binary products")
 
     @property
-    def per_product(self) -> bool:
-        """Whether two products with the same input differ, or inputs are quantised."""
-        noisy = self.read_noise > 0 and self.noise_per == "product"
-        return noisy or self.input_bits is not None
+    def linear(self) -> bool:
+        """Whether one linear map serves a whole batch, so that vectors may share products."""
+        return self.input_bits is None and (self.read_noise == 0 or self.noise_per == "batch")
 
 
 class Quantised(NamedTuple):
@@ -67,78 +84,166 @@ def quantise(x: torch.Tensor, bits: int) -> Quantised:
 
 
 class Crossbar:
-    """A differential pair of arrays that multiplies vectors.
+    """A differential pair of arrays that multiplies vectors: y = x (G+ - G-).
 
-    Noise on the cells of a column adds up to Gaussian noise on its current, whose variance is
-    a product with the squared conductances. It is drawn there: the same distribution as drawing
-    a number a cell and product, for one number an output (test: `tests/oracles/crossbar.py`).
+    With read noise n on the cells, the noise of a column adds up to Gaussian noise on its
+    current, of variance n^2 sum_i x_i^2 (G+_i^2 + G-_i^2); with noise on the weight, of variance
+    n^2 sum_i x_i^2 (G+_i - G-_i)^2. It is drawn there: the distribution of drawing a number a
+    cell and product, for one number an output (`tests/oracles/crossbar.py` draws them all).
+    A bit-serial vector x = minimum + step * sum_b 2^b plane_b is multiplied plane by plane, and
+    minimum * column sum is added digitally, without noise.
 
     Args:
         pair: conductances (inputs, outputs) in uS, from `Chip.conductances`.
-        reading: the non-idealities.
+        read_config: the non-idealities.
+
+    Attributes:
+        weights: G+ - G-, (inputs, outputs), in uS.
+        variance: V, (inputs, outputs) in uS^2, so that a product has noise of variance
+            n^2 sum_i x_i^2 V_i.
+
+    Example:
+        >>> import torch
+        >>> from rram import Chip, Crossbar, ReadConfig
+        >>> pair = Chip(seed=0).conductances("my layer", (6, 51))
+        >>> x = torch.rand(10, 6)
+        >>> bool(torch.equal(Crossbar(pair).product(x), x @ pair.weights))
+        True
+        >>> noisy = Crossbar(pair, ReadConfig(read_noise=0.02, input_bits=6))
+        >>> noisy.product(x, key=1).shape  # the same key gives the same noise
+        torch.Size([10, 51])
     """
 
-    def __init__(self, pair: Pair, reading: ReadConfig = ReadConfig()) -> None:
+    def __init__(self, pair: Pair, read_config: ReadConfig = ReadConfig()) -> None:
         self.pair = pair
-        self.reading = reading
+        self.read_config = read_config
         self.weights = pair.weights
-        self.variance = pair.plus.square() + pair.minus.square()
+        on_cells = read_config.noise_on == "cells"
+        self.variance = (
+            pair.plus.square() + pair.minus.square() if on_cells else self.weights.square()
+        )
+        self._offset = self.weights.sum(0)
+        self._full_scale = self.weights.abs().sum(0).max().clamp(min=1e-12)
 
     def read_weights(self, generator: torch.Generator) -> torch.Tensor:
-        """One read of all cells, (inputs, outputs): G+ and G- each with fresh noise."""
-        noisy = [
-            g * (1 + self.reading.read_noise * _normal(g, generator))
-            for g in (self.pair.plus, self.pair.minus)
-        ]
-        return noisy[0] - noisy[1]
+        """One read of the whole array: signed weights (inputs, outputs) with fresh noise."""
+        noise = self.read_config.read_noise
+        if self.read_config.noise_on == "weight":
+            return self.weights * (1 + noise * _normal(self.weights, generator))
+        plus, minus = (g * (1 + noise * _normal(g, generator)) for g in self.pair)
+        return plus - minus
 
-    def product(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Multiply vectors x (..., inputs) by the array -> (..., outputs).
+    def read(self, generator: torch.Generator) -> Self:
+        """The array as one read of it gives it; what it multiplies has no further noise."""
+        array = copy.copy(self)
+        array.weights = self.read_weights(generator)
+        array.read_config = replace(self.read_config, read_noise=0.0)
+        return array
+
+    def product(
+        self, x: torch.Tensor, key: int | None = None, *, first: int = 0, plain: bool = False
+    ) -> torch.Tensor:
+        """Multiply vectors x (..., inputs) by the array -> (..., outputs), in units of x times uS.
 
         Args:
-            x: float tensor on the CPU or the pair's device.
-            generator: source of the read noise; needed when there is any.
+            x: float32, on the pair's device; all of them are one batch.
+            key: of the noise, 0 to 2^63: the same key gives the same noise. Needed where there
+                is noise.
+            first: how many vectors with the same key were multiplied before these, so that a
+                long list of vectors may be cut in pieces.
+            plain: use torch on the CPU too.
 
         Raises:
-            UserError: x does not fit the array, or noise without a generator.
+            UserError: x does not fit the array, or noise without a key.
         """
         if x.shape[-1] != self.weights.shape[0]:
             raise UserError(f"input {tuple(x.shape)} does not fit array {(*self.weights.shape,)}")
-        reading = self.reading
-        if reading.read_noise and generator is None:
-            raise UserError("read_noise needs a generator")
-        weights, noise = self.weights, reading.read_noise
-        if noise and reading.noise_per == "batch":
-            weights, noise = self.read_weights(generator), 0.0
-        if reading.input_bits is None:
-            return self._binary(x, weights, noise, generator)
-        q = quantise(x, reading.input_bits)
-        total = torch.zeros_like(x[..., :1]) * weights[0]
-        levels = q.levels.to(torch.int32)
-        for bit in range(reading.input_bits):
+        config = self.read_config
+        if config.read_noise and key is None:
+            raise UserError("read_noise needs a key: an integer that names the noise")
+        if config.linear and not config.read_noise:
+            return x @ self.weights
+        generator = torch.Generator().manual_seed((key or 0) + first)
+        if config.read_noise and config.noise_per == "batch":
+            return self.read(generator).product(x, plain=plain)
+        if x.device.type == "cpu" and config.adc_bits is None and not plain:
+            return self._compiled_product(x, key or 0, first)
+        if config.read_noise and config.noise_per == "vector" and config.adc_bits is not None:
+            # The converter sees planes whose noise is the same cells': no short way.
+            rows = [self.read(generator).product(row) for row in x.flatten(0, -2)]
+            return torch.stack(rows).view(*x.shape[:-1], -1)
+        return self._plain_product(x, generator)
+
+    def _plain_product(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        config = self.read_config
+        if config.input_bits is None:
+            return self._with_noise(x @ self.weights, x.square(), generator)
+        q = quantise(x, config.input_bits)
+        levels, total = q.levels.to(torch.int32), torch.zeros_like(x[..., :1]) * self.weights[0]
+        for bit in range(config.input_bits):
             plane = ((levels >> bit) & 1).to(x.dtype)
-            total = total + 2**bit * self._digitise(self._binary(plane, weights, noise, generator))
-        return total * q.step + q.minimum * self.weights.sum(0)
+            current = plane @ self.weights
+            if config.noise_per == "product":
+                current = self._with_noise(current, plane, generator)
+            total = total + 2**bit * self._digitised(current)
+        if config.noise_per == "vector":
+            total = self._with_noise(total, q.levels.square(), generator)
+        return total * q.step + q.minimum * self._offset
 
-    def _binary(
-        self,
-        x: torch.Tensor,
-        weights: torch.Tensor,
-        noise: float,
-        generator: torch.Generator | None,
+    def _with_noise(
+        self, current: torch.Tensor, power: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        current = x @ weights
-        if noise:
-            spread = (x.square() @ self.variance).sqrt()
-            current = current + noise * spread * _normal(current, generator)
-        return current
-
-    def _digitise(self, current: torch.Tensor) -> torch.Tensor:
-        if self.reading.adc_bits is None:
+        """Current (..., C) with the noise of inputs whose squares are `power` (..., I)."""
+        noise = self.read_config.read_noise
+        if not noise:
             return current
-        full_scale = self.weights.abs().sum(0).max().clamp(min=1e-12)
-        half_levels = 2 ** (self.reading.adc_bits - 1) - 0.5
-        return torch.round(current / full_scale * half_levels) / half_levels * full_scale
+        return current + noise * (power @ self.variance).sqrt() * _normal(current, generator)
+
+    def _digitised(self, current: torch.Tensor) -> torch.Tensor:
+        if self.read_config.adc_bits is None:
+            return current
+        half_levels = 2 ** (self.read_config.adc_bits - 1) - 0.5
+        levels = torch.round(current / self._full_scale * half_levels)
+        return levels / half_levels * self._full_scale
+
+    def _compiled_product(self, x: torch.Tensor, key: int, first: int) -> torch.Tensor:
+        """Two matrix products for any number of bits: the planes' noise is one Gaussian."""
+        config, vectors = self.read_config, x.reshape(-1, x.shape[-1]).contiguous()
+        scale = np.empty((len(vectors), 2), np.float32)
+        if config.input_bits is None:
+            scale[:], levels, powers = (0, 1), vectors, vectors.square()
+        else:
+            levels, powers = torch.empty_like(vectors), torch.empty_like(vectors)
+            power_of = level_powers(config.input_bits, config.noise_per)
+            kernels.quantise_vectors(
+                vectors.numpy(), power_of, levels.numpy(), powers.numpy(), scale
+            )
+        current = levels @ self.weights
+        spread = powers @ self.variance if config.read_noise else current
+        kernels.rescale_and_add_noise(
+            current.numpy(),
+            spread.numpy(),
+            scale,
+            self._offset.numpy(),
+            np.float32(config.read_noise),
+            NORMAL_QUANTILES,
+            np.uint64(key),
+            first,
+        )
+        return current.view(*x.shape[:-1], -1)
+
+
+@cache
+def level_powers(bits: int, noise_per: str) -> np.ndarray:
+    """What each level adds to the variance of the noise, (2^bits,) float32.
+
+    Fresh noise in every bit plane gives the sum of 4^b over the set bits b, as variances add up;
+    one noise for all planes gives the square of the level.
+    """
+    places, levels = np.arange(bits), np.arange(2**bits)
+    if noise_per == "vector":
+        return (levels.astype(np.float64) ** 2).astype(np.float32)
+    return ((levels[:, None] >> places & 1) * 4.0**places).sum(1, np.float32)
 
 
 def _normal(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

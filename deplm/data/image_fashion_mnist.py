@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from deplm.points import Clouds, CloudSet
+from deplm.points import Clouds, CloudSet, image_points
 from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
@@ -75,19 +75,14 @@ class ImageClouds(CloudSet):
         self.name = name
         self.images = images  # (n, 28, 28) uint8
         self.labels = labels  # (n,) int64
-        column = np.arange(SIDE, dtype=np.float32) / SIDE - np.float32(0.5)
-        self._grid = np.stack([np.tile(column, SIDE), np.repeat(column, SIDE)], -1)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def clouds(self, indices: np.ndarray) -> Clouds:
         """Points and features (B, 784, 3) of the images `indices`."""
-        points = np.empty((len(indices), SIDE * SIDE, 3), np.float32)
-        points[..., 0] = self.images[indices].reshape(len(indices), -1) / np.float32(127.5) - 1
-        points[..., 1:] = self._grid
-        tensor = torch.from_numpy(points)
-        return Clouds(tensor, tensor)
+        points = torch.from_numpy(image_points(self.images[indices]))
+        return Clouds(points, points)
 
     def part(self, name: str, numbers: np.ndarray) -> "ImageClouds":
         """The images `numbers` as a set of their own."""

@@ -13,7 +13,7 @@ from deplm.data import dvs_gesture
 from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores, split_persons
 from deplm.encoder import FrozenEncoder
 from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
-from deplm.plus_dvs import EventGridEncoder, EventGridNetwork
+from deplm.plus import DvsPlusEncoder, DvsPlusNetwork
 from deplm.tables.common import Training, chip_of, measure_trained, together, with_effects
 from deplm.tables.dvs_rows import ClosedForm, measure_closed_form
 from deplm.tables.dvs_table_figures import draw_figures
@@ -78,11 +78,11 @@ class DvsConfig(ChipConfig):
     )
 
 
-def plus_network(config: DvsConfig) -> EventGridNetwork:
+def plus_network(config: DvsConfig) -> DvsPlusNetwork:
     """DEPLM+: with its readout below the 67,590 weights of the paper's network."""
     first = SetAbstraction(config.plus_first, centres=256, neighbours=32, radius=0.12)
     second = SetAbstraction(config.plus_second, centres=128, neighbours=32, radius=0.2)
-    return EventGridNetwork(PointNetwork(0, (first, second)), cells=(4, 3))
+    return DvsPlusNetwork(PointNetwork(0, (first, second)), cells=(4, 3))
 
 
 def load(run: Run) -> EventData:
@@ -131,13 +131,13 @@ def deplm_plus(run: Run, seed: int) -> Measurement:
 def _closed_form(
     run: Run,
     seed: int,
-    network: PointNetwork | EventGridNetwork,
+    network: PointNetwork | DvsPlusNetwork,
     reading: ReadConfig,
     test_draws: int,
     note: str = "",
 ) -> Measurement:
     seeds = together(run, seed)
-    kind = EventGridEncoder if isinstance(network, EventGridNetwork) else FrozenEncoder
+    kind = DvsPlusEncoder if isinstance(network, DvsPlusNetwork) else FrozenEncoder
 
     def make() -> dict[int, Measurement]:
         encoders = [kind(network, chip_of(run, s), reading, run.device) for s in seeds]

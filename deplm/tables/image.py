@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix
 
 from deplm.data import image_fashion_mnist as fashion_mnist
 from deplm.network import FASHION_MNIST
-from deplm.plus_image import PixelGridNetwork, Window
+from deplm.plus import ImagePlusNetwork, Window
 from deplm.tables.common import Training, chip_of, measure_trained, with_effects
 from deplm.tables.image_features import (
     Features,
@@ -87,10 +87,10 @@ def load(run: Run) -> fashion_mnist.FashionMnist:
     return fashion_mnist.load(run.data_root, run.config.dataset, tiny=run.smoke)
 
 
-def plus_network(channels: int, second: int, cells: int = 4) -> PixelGridNetwork:
+def plus_network(channels: int, second: int, cells: int = 4) -> ImagePlusNetwork:
     """Two windows of `channels` on 7 x 7 cells, and a second level on top, on cells x cells."""
     first = (Window(channels, 1), Window(channels, 2))
-    return PixelGridNetwork((first, (Window(second, 1, slope=20.0),)), cells=(7, cells))
+    return ImagePlusNetwork((first, (Window(second, 1, slope=20.0),)), cells=(7, cells))
 
 
 def linear_on_pixels(run: Run, seed: int) -> Measurement:

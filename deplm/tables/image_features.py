@@ -9,7 +9,7 @@ import numpy as np
 from deplm.data import image_fashion_mnist as fashion_mnist
 from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
 from deplm.network import FASHION_MNIST
-from deplm.plus_image import PixelGridEncoder, PixelGridNetwork
+from deplm.plus import ImagePlusEncoder, ImagePlusNetwork
 from deplm.tables.common import chip_of
 from harness.protocol import Run, split
 from rram.crossbar import ReadConfig
@@ -76,10 +76,10 @@ def _encoded(
     return encode_all(images, encoders, device=run.device, label=label, start_seed=start_seed)
 
 
-def grid_features(run: Run, network: PixelGridNetwork, seed: int) -> Features:
+def grid_features(run: Run, network: ImagePlusNetwork, seed: int) -> Features:
     """Features of a DEPLM+ network on one chip."""
     started = time.perf_counter()
-    encoder = PixelGridEncoder(network, chip_of(run, seed), device=run.device)
+    encoder = ImagePlusEncoder(network, chip_of(run, seed), device=run.device)
     clouds = run.config.calibration_clouds
     encoder.calibrate(calibration_batches(run.data.train, network, clouds, run.device))
     x, t = (

@@ -14,7 +14,7 @@ from deplm.data.dvs_windows import WindowSettings, empty_windows
 from deplm.data.stand_ins.dvs_gesture import write_stand_in
 from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
 from deplm.network import PointNetwork, SetAbstraction
-from deplm.plus_dvs import EventGridEncoder, EventGridNetwork, pool
+from deplm.plus import DvsPlusEncoder, DvsPlusNetwork, pool
 from deplm.tables.dvs import TABLE, DvsConfig, plus_network
 from deplm.tables.dvs_rows import ClosedForm, measure_closed_form, rows_of
 from harness.cli import main
@@ -101,15 +101,15 @@ def test_pooled_features_are_the_plain_ones():
 
 
 def test_grid_features_repeat_and_have_their_width():
-    source, network = clouds(), EventGridNetwork(SMALL, cells=(3, 2))
-    encoder = EventGridEncoder(network, Chip(seed=0))
+    source, network = clouds(), DvsPlusNetwork(SMALL, cells=(3, 2))
+    encoder = DvsPlusEncoder(network, Chip(seed=0))
     encoder.calibrate(calibration_batches(source, network, 16))
     first, second = (encode_all(source, [encoder], threads=n)[0] for n in (1, 2))
     assert first.shape == (40, network.width) == (40, 5 * 9 + 7 * 4)
     assert np.array_equal(first, second) and first.std() > 0
     assert network.fixed_weights == 3 * 5 + 8 * 7
     with pytest.raises(UserError, match="must be local"):
-        EventGridNetwork(SMALL, cells=(3,))
+        DvsPlusNetwork(SMALL, cells=(3,))
 
 
 def test_plus_stays_within_the_weights_of_the_paper():

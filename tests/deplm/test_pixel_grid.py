@@ -5,10 +5,10 @@ import torch
 
 from deplm.data.image_fashion_mnist import ImageClouds
 from deplm.encoder import calibration_batches, encode_all
-from deplm.plus_image import PixelGridEncoder, PixelGridNetwork, Window, window_table
+from deplm.plus import ImagePlusEncoder, ImagePlusNetwork, Window, window_table
 from rram import Chip
 
-NETWORK = PixelGridNetwork(
+NETWORK = ImagePlusNetwork(
     levels=((Window(3, 1), Window(2, 2)), (Window(4, 1, slope=20.0),)), cells=(7, 5)
 )
 
@@ -48,7 +48,7 @@ def plain_pool(hidden, cells):
 
 def test_agrees_with_the_plain_loop():
     source, chip = images(), Chip(seed=4)
-    encoder = PixelGridEncoder(NETWORK, chip)
+    encoder = ImagePlusEncoder(NETWORK, chip)
     encoder.calibrate(calibration_batches(source, NETWORK, len(source)))
     ours = encode_all(source, [encoder])[0]
 
