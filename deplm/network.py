@@ -137,7 +137,7 @@ class CloudNetwork:
             raise UserError(f"{name} NaN or infinite values")
         wanted = self.abstractions[0].centres if self.abstractions else None
         if shape[1] < (wanted or 1):
-            raise UserError(f"{name} {shape[1]} points a cloud, {wanted or 1} centres are sampled")
+            raise UserError(f"{name} {shape[1]} points a cloud, this network needs {wanted or 1}")
         if (farthest := points.abs().max()) > FARTHEST:
             raise UserError(
                 f"{name} a coordinate of {farthest:.3g}: scale the clouds to about 1, "

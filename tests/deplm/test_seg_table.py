@@ -162,7 +162,7 @@ def official(tmp_path):
     return tmp_path
 
 
-SMALL = ("--seeds", 1, "--set", "points=256", "calibration_clouds=8", "plus_last=8")
+SMALL = ("--seeds", 1, "--set", "points=512", "calibration_clouds=8", "plus_last=8")
 
 
 def test_the_real_layout_runs_and_missing_shapes_must_be_allowed(official, capsys):
