@@ -46,8 +46,8 @@ class DatasetInfo:
         return folder if all(any(folder.glob(pattern)) for pattern in self.files) else None
 
     def stand_in_folder(self, root: Path) -> Path:
-        """Where the stand-in's files go."""
-        return root / f"{self.folder}-stand-in"
+        """Where stand-ins go: below the data root, or in the project where that is read-only."""
+        return writable_root(root) / f"{self.folder}-stand-in"
 
 
 def project_root() -> Path:

@@ -3,19 +3,21 @@
 On disk: one AEDAT 3.1 file a person and lighting (`user01_led.aedat`), beside it
 `user01_led_labels.csv` (class, startTime_usec, endTime_usec; classes 1 to 11), and the lists
 `trials_to_train.txt` and `trials_to_test.txt` with one recording a line. Class 11 ("other") is
-dropped, as in paper 1. Without the real set, `gesture_stand_in` writes one in the same files.
+dropped, as in the DEPLM paper. Without the real set, `deplm.data.stand_ins.dvs_gesture` writes
+one in the same files.
 """
 
 import csv
 import re
+import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from deplm.data.cache import cached_arrays, key_of, manifest_sha256
+from deplm.data import dvs_aedat, dvs_denoise, dvs_windows
 from deplm.data.dvs_aedat import HEIGHT, WIDTH, read_aedat
 from deplm.data.dvs_windows import (
     Windows,
@@ -25,7 +27,10 @@ from deplm.data.dvs_windows import (
     fill_row,
     window_begins,
 )
-from harness.datasets import DatasetInfo, kind_of, writable_root
+from deplm.data.stand_ins.dvs_gesture import ensure_stand_in
+from harness import events as event_files
+from harness.cache import cached_arrays, checksum_of, key_of
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.events import Events, join_events, read_events_5byte
 
@@ -53,7 +58,6 @@ CLASSES = (
 DROPPED_CLASS = 11
 LISTS = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
 SLACK_US = 1_000_000  # a still person makes no events, so a trial may begin or end unseen
-FORMAT = 1  # of the cache
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class DvsGesture:
     Attributes:
         name: of the data set.
         kind: "real" or "synthetic".
-        sha256: of names, sizes and both ends of every source file (`manifest_sha256`).
+        sha256: of names, sizes and both ends of every source file (`checksum_of`).
         train: windows of the recordings of `trials_to_train.txt`.
         test: those of `trials_to_test.txt`.
         settings: how they were cut.
@@ -87,34 +91,35 @@ class Trial:
 
 
 def load(
-    root: str | Path,
-    *,
-    settings: WindowSettings | None = None,
-    tiny: bool = False,
-    cache: str | Path | None = None,
+    root: str | Path, *, settings: WindowSettings | None = None, tiny: bool = False
 ) -> DvsGesture:
-    """The real set below `root`, else its stand-in, written there on first use.
+    """The real set below `root`, else its stand-in, cut into windows.
 
     Args:
-        root: the data root.
-        settings: how to cut; the paper's way by default.
+        root: the data folder.
+        settings: how to cut; ours by default.
         tiny: a stand-in of seconds, even where the real set is there; for `--smoke`.
-        cache: folder that keeps the cut windows between runs; `root/cache` by default.
 
     Raises:
         UserError: a file of the set is missing or damaged; the message says which and how.
     """
-    root, settings = Path(root), settings or WindowSettings()
-    folder = None if tiny else INFO.found(root)
-    if folder is None:
-        from deplm.data.stand_ins.dvs_gesture import ensure_stand_in
-
-        folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
-    return load_folder(folder, Path(cache) if cache else writable_root(root) / "cache", settings)
+    root = Path(root)
+    return load_folder(find_or_make(root, tiny=tiny), root, settings or WindowSettings())
 
 
-def load_folder(folder: Path, cache: Path, settings: WindowSettings) -> DvsGesture:
-    """The set whose official files lie in `folder`; windows are kept below `cache`."""
+def find_or_make(root: Path, *, tiny: bool = False) -> Path:
+    """The folder of the real set below `root`, else that of its stand-in, made if need be.
+
+    Args:
+        root: the data folder.
+        tiny: the tiny stand-in, even where the real set is there.
+    """
+    real = None if tiny else INFO.found(root)
+    return real or ensure_stand_in(INFO.stand_in_folder(root), tiny=tiny)
+
+
+def load_folder(folder: Path, root: Path, settings: WindowSettings) -> DvsGesture:
+    """The set whose official files lie in `folder`; windows are kept in the cache of `root`."""
     lists = {split: recordings(folder, split) for split in LISTS}
     both = set(lists["train"]) & set(lists["test"])
     if both:
@@ -122,14 +127,20 @@ def load_folder(folder: Path, cache: Path, settings: WindowSettings) -> DvsGestu
         raise UserError(f"{folder}: {name} is in both trial lists; test data must be kept apart")
     sources = [p for paths in lists.values() for a in paths for p in (a, labels_path(a))]
     sources += [folder / name for name in LISTS.values()]
-    digest = manifest_sha256(folder, sources)
+    code = sys.modules[__name__], dvs_aedat, dvs_denoise, dvs_windows, event_files
+    key = key_of(files=sources, code=code, settings=settings, slack_us=SLACK_US)
     splits = {}
     for split, paths in lists.items():
-        key = key_of(digest, {"split": split, "format": FORMAT, **asdict(settings)})
-        kept = cache / f"dvs-gesture-{split}-{key}"
-        arrays = cached_arrays(kept, lambda p=paths: _cut_all(p, settings), memory_map=True)
+        arrays = cached_arrays(
+            root,
+            f"dvs-gesture-{split}",
+            key,
+            lambda p=paths: _cut_all(p, settings),
+            memory_map=True,
+        )
         # Events stay on disk until they are drawn; the rest is small.
         splits[split] = Windows(**{n: a if a.ndim > 1 else np.array(a) for n, a in arrays.items()})
+    digest = checksum_of(folder, sources)
     return DvsGesture(INFO.name, kind_of(folder), digest, settings=settings, **splits)
 
 

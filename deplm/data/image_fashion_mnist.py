@@ -8,6 +8,7 @@ it, then downloaded by torchvision, then fetched as that package.
 import hashlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ import numpy as np
 import torch
 
 from deplm.points import Clouds, CloudSet, image_points
-from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
+from harness import idx
+from harness.cache import key_of, stand_in
+from harness.datasets import DatasetInfo, kind_of, writable_root
 from harness.errors import UserError
 from harness.idx import read_idx, write_idx
 from harness.protocol import DataRecord
@@ -52,6 +55,7 @@ CHECKSUMS = {
     ),
 }
 FILES = tuple(CHECKSUMS)
+STAND_IN_COUNTS = {"train": 400, "t10k": 200}  # images of the smoke run
 PACKAGE = "dataset-fashion-mnist"
 PACKAGE_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
@@ -110,8 +114,7 @@ def load(root: Path, folder: str = INFO.folder, *, tiny: bool = False) -> Fashio
         UserError: the set cannot be had, or a file of it is unfit.
     """
     if tiny:
-        where = INFO.stand_in_folder(writable_root(root))
-        write_stand_in(where)
+        where = ensure_stand_in(INFO.stand_in_folder(root))
     elif folder != INFO.folder:
         where = root / folder
     else:
@@ -167,16 +170,20 @@ def find_or_fetch(root: Path) -> Path:
     )
 
 
-def write_stand_in(folder: Path, train: int = 400, test: int = 200, seed: int = 0) -> None:
-    """Write a small synthetic set in the real form: ten kinds of bright boxes and frames."""
-    folder.mkdir(parents=True, exist_ok=True)
+def ensure_stand_in(parent: Path) -> Path:
+    """The folder of a small synthetic set below `parent`, written when it is not there."""
+    key = key_of(code=(sys.modules[__name__], idx), counts=STAND_IN_COUNTS)
+    return stand_in(parent, "synthetic", key, write_stand_in, "drawing clothes", tiny=True)
+
+
+def write_stand_in(folder: Path, seed: int = 0) -> None:
+    """Write ten kinds of bright boxes and frames in the real form into an existing folder."""
     rng = np.random.default_rng(seed)
-    for prefix, count in (("train", train), ("t10k", test)):
+    for prefix, count in STAND_IN_COUNTS.items():
         labels = np.arange(count, dtype=np.uint8) % len(CLASSES)
         images = np.stack([_stand_in_image(int(label), rng) for label in labels])
         write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images)
         write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels)
-    mark_kind(folder, "synthetic")
 
 
 def _stand_in_image(label: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,13 +3,14 @@
 On disk, `shapenetcore_partanno_segmentation_benchmark_v0_normal`: `synsetoffset2category.txt`
 (name, folder), `train_test_split/shuffled_{train,val,test}_file_list.json` (entries
 `shape_data/<folder>/<id>`), and a text file `<folder>/<id>.txt` a shape, rows
-`x y z nx ny nz label`. Without it, `part_stand_in` writes shapes in the same files. Paper 1 uses
-x, y, z only, centred and scaled to the unit sphere, 2048 points drawn with replacement
-(papers.md, section 2).
+`x y z nx ny nz label`. Without it, `deplm.data.stand_ins.seg_shapenet` writes shapes in the same
+files. The DEPLM paper (methods; published data loader) uses x, y, z only, centred and scaled to
+the unit sphere, 2048 points drawn with replacement.
 """
 
 import io
 import json
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from deplm.data.cache import cached_arrays, key_of, manifest_sha256
+from deplm.data import seg_categories
 from deplm.data.seg_categories import CATEGORIES
-from harness.datasets import DatasetInfo, kind_of, writable_root
+from deplm.data.stand_ins.seg_shapenet import ensure_stand_in
+from harness.cache import cached_arrays, checksum_of, key_of
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 
 INFO = DatasetInfo(
@@ -37,7 +40,6 @@ INFO = DatasetInfo(
 TABLE = "synsetoffset2category.txt"
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 COLUMNS = 7
-FORMAT = 1  # of the cache
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,11 @@ class PartShapes:
     Attributes:
         name: of the data set.
         kind: "real" or "synthetic".
-        sha256: of names, sizes and ends of every source file (`manifest_sha256`).
+        sha256: of names, sizes and ends of every source file (`checksum_of`).
         points: (P, 3) float32, each shape centred and scaled to the unit sphere.
         labels: (P,) uint8, part 0..49.
         offsets: (S + 1,) int64; shape s is points[offsets[s]:offsets[s + 1]].
-        categories: (S,) int64, 0..15, in the order of `part_table.CATEGORIES`.
+        categories: (S,) int64, 0..15, in the order of `seg_categories.CATEGORIES`.
         ids: S names, `<folder>/<id>`.
         train: (n,) int64, shapes of the training list.
         validation: of the validation list, for choosing; paper 1 trains on it too.
@@ -105,20 +107,13 @@ class PartShapes:
         return clouds, labels
 
 
-def load(
-    root: str | Path,
-    *,
-    allow_missing: bool = False,
-    tiny: bool = False,
-    cache: str | Path | None = None,
-) -> PartShapes:
-    """The real set below `root`, else its stand-in, written there on first use.
+def load(root: str | Path, *, allow_missing: bool = False, tiny: bool = False) -> PartShapes:
+    """The real set below `root`, else its stand-in.
 
     Args:
-        root: the data root.
+        root: the data folder.
         allow_missing: go on when listed shapes are not there.
         tiny: a stand-in of seconds, even where the real set is there; for `--smoke`.
-        cache: folder that keeps the parsed shapes between runs; `root/cache` by default.
 
     Raises:
         UserError: a file of the set is missing or damaged; the message says which and how.
@@ -126,16 +121,12 @@ def load(
     root = Path(root)
     folder = None if tiny else INFO.found(root)
     if folder is None:
-        from deplm.data.stand_ins.seg_shapenet import ensure_stand_in
-
-        folder = ensure_stand_in(INFO.stand_in_folder(writable_root(root)), tiny=tiny)
-    return load_folder(
-        folder, Path(cache) if cache else writable_root(root) / "cache", allow_missing
-    )
+        folder = ensure_stand_in(INFO.stand_in_folder(root), tiny=tiny)
+    return load_folder(folder, root, allow_missing)
 
 
-def load_folder(folder: Path, cache: Path, allow_missing: bool = False) -> PartShapes:
-    """The set whose official files lie in `folder`; parsed shapes are kept below `cache`."""
+def load_folder(folder: Path, root: Path, allow_missing: bool = False) -> PartShapes:
+    """The set whose official files lie in `folder`; parsed shapes go to the cache of `root`."""
     known = read_table(folder / TABLE)
     lists = {split: read_list(_list_path(folder, split), known) for split in SPLITS}
     listed = sorted({name for names in lists.values() for name in names})
@@ -149,17 +140,22 @@ def load_folder(folder: Path, cache: Path, allow_missing: bool = False) -> PartS
     if not names:
         raise UserError(f"{folder}: none of the listed shapes is there; unpack the whole archive")
     paths = [folder / f"{name}.txt" for name in names]
-    lists_used = [folder / TABLE, *(_list_path(folder, split) for split in SPLITS)]
-    digest = manifest_sha256(folder, paths + lists_used, sample_bytes=512)
-    key = key_of(digest, {"format": FORMAT, "shapes": len(names)})
-    arrays = cached_arrays(cache / f"shapenet-part-{key}", lambda: _parse_all(paths))
+    sources = [*paths, folder / TABLE, *(_list_path(folder, split) for split in SPLITS)]
+    key = key_of(files=sources, code=(sys.modules[__name__], seg_categories))
+
+    def make() -> dict[str, np.ndarray]:
+        sha256 = np.array(checksum_of(folder, sources, sample_bytes=512))
+        return _parse_all(paths) | {"sha256": sha256}
+
+    arrays = cached_arrays(root, "shapenet-part", key, make)
+    sha256 = str(arrays.pop("sha256"))
     row_of = {name: row for row, name in enumerate(names)}
     rows = {
         split: np.array([row_of[n] for n in entries if n in row_of], np.int64)
         for split, entries in lists.items()
     }
     return PartShapes(
-        INFO.name, kind_of(folder), digest, ids=tuple(names), missing=len(missing), **arrays, **rows
+        INFO.name, kind_of(folder), sha256, ids=tuple(names), missing=len(missing), **arrays, **rows
     )
 
 
@@ -170,7 +166,7 @@ def load_files(paths: list[Path]) -> PartShapes:
     return PartShapes(
         INFO.name,
         "real",
-        manifest_sha256(Path(paths[0].anchor), [p.absolute() for p in paths]) if paths else "",
+        checksum_of(Path(paths[0].anchor), [p.absolute() for p in paths]) if paths else "",
         ids=names,
         train=nothing,
         validation=nothing,

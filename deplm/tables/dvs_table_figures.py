@@ -8,12 +8,11 @@ from deplm.data.dvs_gesture import (
     CLASSES,
     DROPPED_CLASS,
     HEIGHT,
-    INFO,
     WIDTH,
+    find_or_make,
     read_trials,
     recordings,
 )
-from deplm.data.stand_ins.dvs_gesture import ensure_stand_in
 from deplm.tables.dvs_figures import draw_clips
 from harness.events import Events, join_events, read_events_5byte
 from harness.figures import draw_confusion
@@ -26,8 +25,7 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     """All figures that the result rows and the data allow, as PNG files in the results folder."""
     record, folder = run.data.record, run.results
     where = f"{record.name} ({record.kind})"
-    found = INFO.found(run.data_root) if record.kind == "real" else None
-    source = found or ensure_stand_in(INFO.stand_in_folder(run.data_root), tiny=run.smoke)
+    source = find_or_make(run.data_root, tiny=run.smoke)
     shown = clips_of_each(recordings(source, "train")[0])
     real = run.data.clips_folder
     lines = [

@@ -10,24 +10,21 @@ many hands, with the model of handwriting that also drives the simulated motor c
 """
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
+from harness import idx
+from harness.cache import cached_arrays, key_of, stand_in
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
-from harness.idx import write_idx
-from harness.vision import torchvision_datasets
+from harness.idx import read_idx, write_idx
+from lsm import spikes as spike_trains
+from lsm.data.spike_set import SpikeSet, split_arrays
+from lsm.data.stand_ins import brain_visual_strokes
 from lsm.data.stand_ins.brain_visual_strokes import ALPHABET, MANY_WRITERS, SIDE, draw, write_letter
-from lsm.data.storage import (
-    SpikeSet,
-    cached,
-    fingerprint,
-    made_whole,
-    pack_split,
-    unpack_split,
-)
 from lsm.spikes import SpikeTrains
 
 SPLITS = ("train", "test")
@@ -78,11 +75,14 @@ def load(root: Path, *, kind: str | None = None, tiny: bool = False) -> Letters:
         UserError: the kind asked for is not to be had, or a file is wrong.
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
-    key = fingerprint([folder / name for name in INFO.files], TRAIN_IMAGES, TEST_IMAGES, "v1")
-    arrays = cached(writable_root(root) / "cache" / f"emnist-{key}.npz", lambda: _splits(folder))
-    parts = [part for split in SPLITS for part in unpack_split(split, arrays)]
-    sha256 = str(arrays["sha256"])
-    spikes = SpikeSet(INFO.name, kind_of(folder), sha256, ALPHABET, *parts)
+    key = key_of(
+        files=[folder / name for name in INFO.files],
+        code=(sys.modules[__name__], spike_trains),
+        images=(TRAIN_IMAGES, TEST_IMAGES),
+        rate=(RATE, CODED_STEPS, STEPS),
+    )
+    arrays = cached_arrays(root, "emnist", key, lambda: _splits(folder))
+    spikes = SpikeSet.from_arrays(INFO.name, kind_of(folder), ALPHABET, arrays)
     return Letters(spikes, arrays["train_images"], arrays["test_images"])
 
 
@@ -96,23 +96,19 @@ def read(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: a file is missing, truncated or of another form.
     """
-    try:
-        found = torchvision_datasets().EMNIST(
-            folder.parent, split="letters", train=split == "train", download=False
-        )
-    except (OSError, EOFError, RuntimeError, ValueError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    paths = [folder / "raw" / name for name in NAMES if f"-{split}-" in name]
+    images, labels = (read_idx(path) for path in paths)
+    if images.shape != (*labels.shape, SIDE, SIDE):
         raise UserError(
-            f"{folder / 'raw'}: torchvision cannot read the {split} letters ({reason}); "
-            f"files truncated or missing? {INFO.how_to_get}"
-        ) from error
-    images, labels = found.data.numpy(), found.targets.numpy().astype(np.int64)
-    if images.shape != (len(labels), SIDE, SIDE):
-        raise UserError(f"{folder / 'raw'}: {split} images {images.shape} of {len(labels)} labels")
+            f"{paths[0]}: {split} images {images.shape}, labels {labels.shape}; expected"
+            f" (n, {SIDE}, {SIDE}) and (n,): get both files again"
+        )
     wrong = sorted(set(range(1, len(ALPHABET) + 1)) ^ set(labels.tolist()))
     if wrong:
-        raise UserError(f"{folder / 'raw'}: {split} labels must be 1 to 26, each; see {wrong[0]}")
-    return np.ascontiguousarray(images.transpose(0, 2, 1)), labels - 1
+        raise UserError(
+            f"{paths[1]}: {split} labels must be 1 to 26, each; see {wrong[0]}: get it again"
+        )
+    return np.ascontiguousarray(images.transpose(0, 2, 1)), labels.astype(np.int64) - 1
 
 
 def rate_code(images: np.ndarray, seed: int, steps: int = STEPS) -> SpikeTrains:
@@ -177,16 +173,17 @@ def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
         return real
     if kind not in (None, "synthetic"):
         raise UserError(f"no {kind} {INFO.name} in {root / INFO.folder}; {INFO.how_to_get}")
-    outer = INFO.stand_in_folder(writable_root(root)) / ("tiny" if tiny else "synthetic")
-    folder = outer / INFO.folder  # torchvision wants a folder of this name
-    if not folder.is_dir():
-        print(f"drawing letters (synthetic) into {folder}; this happens once")
-        with made_whole(outer) as scratch:
-            counts = (TINY_TRAIN, TINY_TEST) if tiny else (TRAIN_IMAGES, TEST_IMAGES)
-            for seed, (split, count) in enumerate(zip(SPLITS, counts, strict=True)):
-                write(scratch / INFO.folder, split, *drawn(count, seed))
-            mark_kind(scratch / INFO.folder, "synthetic")
-    return folder
+    counts = (TINY_TRAIN, TINY_TEST) if tiny else (TRAIN_IMAGES, TEST_IMAGES)
+    code = sys.modules[__name__], brain_visual_strokes, idx
+    key = key_of(code=code, counts=counts, pen=PEN, hand=MANY_WRITERS)
+
+    def write_all(new: Path) -> None:
+        for seed, (split, count) in enumerate(zip(SPLITS, counts, strict=True)):
+            write(new, split, *drawn(count, seed))
+
+    return stand_in(
+        INFO.stand_in_folder(root), "synthetic", key, write_all, "drawing letters", tiny=tiny
+    )
 
 
 def _splits(folder: Path) -> dict[str, np.ndarray]:
@@ -197,6 +194,6 @@ def _splits(folder: Path) -> dict[str, np.ndarray]:
     for seed, (split, limit) in enumerate(zip(SPLITS, limits, strict=True)):
         images, labels = read(folder, split)
         rows = np.concatenate([np.flatnonzero(labels == n)[:limit] for n in range(len(ALPHABET))])
-        arrays |= pack_split(split, rate_code(images[rows], seed), labels[rows])
+        arrays |= split_arrays(split, rate_code(images[rows], seed), labels[rows])
         arrays[f"{split}_images"] = images[rows]
     return arrays | {"sha256": np.array(digest.hexdigest())}

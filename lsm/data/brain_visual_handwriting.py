@@ -15,6 +15,7 @@ has 60 trials a letter, which fills the paper's pools of 30; the real session gi
 
 import hashlib
 import struct
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,18 +25,14 @@ import numpy as np
 from scipy.io import loadmat, savemat
 from scipy.io.matlab import MatReadError
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
+from harness.cache import cached_arrays, key_of, stand_in
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
+from lsm import spikes
+from lsm.data.spike_set import SpikeSet, split_arrays
+from lsm.data.stand_ins import brain_visual_cortex, brain_visual_strokes
 from lsm.data.stand_ins.brain_visual_cortex import BINS, CHANNELS, MotorCortex
 from lsm.data.stand_ins.brain_visual_strokes import ALPHABET, ONE_WRITER, PenPath, write_letter
-from lsm.data.storage import (
-    SpikeSet,
-    cached,
-    fingerprint,
-    made_whole,
-    pack_split,
-    unpack_split,
-)
 from lsm.spikes import SpikeTrains
 
 FILE = "singleLetters.mat"
@@ -77,10 +74,10 @@ def load(root: Path, *, kind: str | None = None, tiny: bool = False) -> SpikeSet
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     path = folder / FILE
-    cache = writable_root(root) / "cache" / f"handwriting-{fingerprint([path], 'v1')}.npz"
-    arrays = cached(cache, lambda: _read_splits(path))
-    parts = [part for split in ("train", "test") for part in unpack_split(split, arrays)]
-    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), ALPHABET, *parts)
+    code = sys.modules[__name__], spikes
+    key = key_of(files=[path], code=code, test_trials=TEST_TRIALS)
+    arrays = cached_arrays(root, "handwriting", key, lambda: _read_splits(path))
+    return SpikeSet.from_arrays(INFO.name, kind_of(folder), ALPHABET, arrays)
 
 
 def read(path: Path) -> Cubes:
@@ -167,13 +164,17 @@ def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
         return real
     if kind not in (None, "synthetic"):
         raise UserError(f"no {kind} {FILE} in {root / INFO.folder}; {INFO.how_to_get}")
-    folder = INFO.stand_in_folder(writable_root(root)) / ("tiny" if tiny else "synthetic")
-    if not folder.is_dir():
-        print(f"simulating a motor cortex (synthetic) into {folder}; this happens once")
-        with made_whole(folder) as scratch:
-            write(scratch / FILE, simulate(TINY_TRIALS if tiny else TRIALS))
-            mark_kind(scratch, "synthetic")
-    return folder
+    trials = TINY_TRIALS if tiny else TRIALS
+    code = sys.modules[__name__], brain_visual_cortex, brain_visual_strokes
+    key = key_of(code=code, trials=trials, hand=ONE_WRITER, cortex=MotorCortex())
+    return stand_in(
+        INFO.stand_in_folder(root),
+        "synthetic",
+        key,
+        lambda new: write(new / FILE, simulate(trials)),
+        "simulating a motor cortex",
+        tiny=tiny,
+    )
 
 
 def _overwrite(path: Path, header: bytes) -> None:
@@ -217,6 +218,6 @@ def _read_splits(path: Path) -> dict[str, np.ndarray]:
         parts = [cubes[letter][trials] for letter in ALPHABET]
         labels = np.repeat(np.arange(len(ALPHABET)), [len(part) for part in parts])
         keys = [np.flatnonzero(trial) for part in parts for trial in part]
-        spikes = SpikeTrains.from_keys(keys, BINS, CHANNELS)
-        arrays |= pack_split(name, spikes, labels)
+        trains = SpikeTrains.from_keys(keys, BINS, CHANNELS)
+        arrays |= split_arrays(name, trains, labels)
     return arrays

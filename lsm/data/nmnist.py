@@ -9,25 +9,23 @@ about 300 ms. The paper takes polarity 0 of the central 16 x 16 pixels in 50 ste
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
+from harness import events as event_files
+from harness.cache import cached_arrays, key_of, stand_in
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.events import Events, read_events_5byte, write_events_5byte
 from harness.idx import read_idx
 from harness.parallel import map_in_order
+from lsm import spikes
+from lsm.data.spike_set import SpikeSet, split_arrays
+from lsm.data.stand_ins import nmnist_camera
 from lsm.data.stand_ins.nmnist_camera import record
-from lsm.data.storage import (
-    SpikeSet,
-    cached,
-    fingerprint,
-    made_whole,
-    pack_split,
-    unpack_split,
-)
 from lsm.spikes import SpikeTrains
 
 INFO = DatasetInfo(
@@ -71,11 +69,11 @@ def load(
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     files = {split: recordings(folder / name) for split, name in SPLITS.items()}
-    key = fingerprint([f for split in files.values() for f, _ in split], steps, CROP, "v2")
-    cache = writable_root(root) / "cache" / f"nmnist-{key}.npz"
-    arrays = cached(cache, lambda: _read_splits(files, folder, steps))
-    parts = [part for split in SPLITS for part in unpack_split(split, arrays)]
-    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), DIGITS, *parts)
+    paths = [path for split in files.values() for path, _ in split]
+    code = sys.modules[__name__], event_files, spikes
+    key = key_of(files=paths, code=code, steps=steps, crop=CROP)
+    arrays = cached_arrays(root, "nmnist", key, lambda: _read_splits(files, folder, steps))
+    return SpikeSet.from_arrays(INFO.name, kind_of(folder), DIGITS, arrays)
 
 
 def recordings(folder: Path) -> list[tuple[Path, int]]:
@@ -152,19 +150,27 @@ def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
     kind = kind or ("simulated-sensor" if have_mnist else "synthetic")
     if kind == "simulated-sensor" and not have_mnist:
         raise UserError(f"no MNIST in {root / 'mnist'}: put its four IDX files there")
-    folder = INFO.stand_in_folder(writable_root(root)) / (f"{kind}-tiny" if tiny else kind)
-    if not folder.is_dir():
-        _make(root, kind, TINY if tiny else LIMITS, folder)
-    return folder
+    return _stand_in(root, kind, tiny)
 
 
-def _make(root: Path, kind: str, limits: dict[str, int], folder: Path) -> None:
-    source = _mnist_images if kind == "simulated-sensor" else _small_digits
-    print(f"simulating an event camera ({kind}) into {folder}; this happens once")
-    with made_whole(folder) as scratch:
-        for split, images, labels in source(root):
-            simulate(images[: limits[split]], labels[: limits[split]], scratch / split)
-        mark_kind(scratch, kind)
+def _stand_in(root: Path, kind: str, tiny: bool) -> Path:
+    limits = TINY if tiny else LIMITS
+    mnist = kind == "simulated-sensor"
+    key = key_of(
+        files=sorted((root / "mnist").glob("*-ubyte*")) if mnist else (),
+        code=(sys.modules[__name__], nmnist_camera, event_files),
+        limits=limits,
+        camera=nmnist_camera.NMNIST_CAMERA,
+        saccades=nmnist_camera.SACCADES,
+    )
+
+    def write(new: Path) -> None:
+        for split, images, labels in _mnist_images(root) if mnist else _small_digits():
+            simulate(images[: limits[split]], labels[: limits[split]], new / split)
+
+    return stand_in(
+        INFO.stand_in_folder(root), kind, key, write, "simulating an event camera", tiny=tiny
+    )
 
 
 def _mnist(root: Path, name: str, what: str) -> Path | None:
@@ -179,7 +185,7 @@ def _mnist_images(root: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         yield split, read_idx(_mnist(root, name, "images-idx3")), read_idx(labels)
 
 
-def _small_digits(_: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _small_digits() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     # scikit-learn's 8 x 8 digits, enlarged to MNIST's 20 x 20 in 28 x 28; every fifth is for test.
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
@@ -199,7 +205,7 @@ def _read_splits(
     arrays, digest = {}, hashlib.sha256()
     for split, found in files.items():
         trains, labels, digests = _read_split(found, steps)
-        arrays |= pack_split(split, trains, labels)
+        arrays |= split_arrays(split, trains, labels)
         for (path, _), one in zip(found, digests, strict=True):
             digest.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
     return arrays | {"sha256": np.array(digest.hexdigest())}

@@ -10,25 +10,22 @@ single digits, 11 classes: z (zero) is class 0, o (oh) class 10.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from harness.datasets import DatasetInfo, kind_of, mark_kind, writable_root
+from harness.cache import cached_arrays, key_of, stand_in
+from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.parallel import map_in_order
+from lsm import spikes
+from lsm.data.spike_set import SpikeSet, split_arrays
+from lsm.data.stand_ins import ntidigits_cochlea, ntidigits_spoken
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, hear
 from lsm.data.stand_ins.ntidigits_spoken import DIGITS, Utterance, recorded, synthesised
-from lsm.data.storage import (
-    SpikeSet,
-    cached,
-    fingerprint,
-    made_whole,
-    pack_split,
-    unpack_split,
-)
 from lsm.spikes import SpikeTrains
 
 INFO = DatasetInfo(
@@ -75,12 +72,9 @@ def load(
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     path = folder / FILE
-    key = fingerprint([path], steps, bin_ms, "v3")
-    cache = writable_root(root) / "cache" / f"ntidigits-{key}.npz"
-    arrays = cached(cache, lambda: _read_splits(path, steps, bin_ms))
-    parts = [part for split in ("train", "test") for part in unpack_split(split, arrays)]
-    groups = arrays["train_speakers"]
-    return SpikeSet(INFO.name, kind_of(folder), str(arrays["sha256"]), CLASSES, *parts, groups)
+    key = key_of(files=[path], code=(sys.modules[__name__], spikes), steps=steps, bin_ms=bin_ms)
+    arrays = cached_arrays(root, "ntidigits", key, lambda: _read_splits(path, steps, bin_ms))
+    return SpikeSet.from_arrays(INFO.name, kind_of(folder), CLASSES, arrays)
 
 
 def bin_spikes(
@@ -179,14 +173,25 @@ def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
     kind = kind or ("simulated-sensor" if have_wavs else "synthetic")
     if kind == "simulated-sensor" and not have_wavs:
         raise UserError(f"no recordings in {fsdd}: put <digit>_<speaker>_<n>.wav files there")
-    folder = INFO.stand_in_folder(writable_root(root)) / (f"{kind}-tiny" if tiny else kind)
-    if not folder.is_dir():
-        print(f"simulating a cochlea ({kind}) into {folder}; this happens once")
-        with made_whole(folder) as scratch:
-            splits = _by_speaker(fsdd) if kind == "simulated-sensor" else _synthetic(tiny)
-            write(scratch / FILE, {name: listen(split) for name, split in splits.items()})
-            mark_kind(scratch, kind)
-    return folder
+    return _stand_in(root, kind, tiny)
+
+
+def _stand_in(root: Path, kind: str, tiny: bool) -> Path:
+    speakers = root / "fsdd" if kind == "simulated-sensor" else None
+    key = key_of(
+        files=sorted(speakers.glob("*.wav")) if speakers else (),
+        code=(sys.modules[__name__], ntidigits_cochlea, ntidigits_spoken),
+        sizes=TINY if tiny else SYNTHETIC,
+        cochlea=ntidigits_cochlea.FSDD_COCHLEA,
+    )
+
+    def write_all(new: Path) -> None:
+        splits = _by_speaker(speakers) if speakers else _synthetic(tiny)
+        write(new / FILE, {name: listen(split) for name, split in splits.items()})
+
+    return stand_in(
+        INFO.stand_in_folder(root), kind, key, write_all, "simulating a cochlea", tiny=tiny
+    )
 
 
 def _by_speaker(folder: Path) -> dict[str, list[Utterance]]:
@@ -208,8 +213,9 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
 def _read_splits(path: Path, steps: int, bin_ms: float) -> dict[str, np.ndarray]:
     arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
     for split in ("train", "test"):
-        trains, labels, arrays[f"{split}_speakers"] = read(path, split, steps, bin_ms)
-        arrays |= pack_split(split, trains, labels)
+    key = key_of(files=[path], code=(sys.modules[__name__], spikes), steps=steps, bin_ms=bin_ms)
+    arrays = cached_arrays(root, "ntidigits", key, lambda: _read_splits(path, steps, bin_ms))
+    return SpikeSet.from_arrays(INFO.name, kind_of(folder), CLASSES, arrays)
     return arrays
 
 

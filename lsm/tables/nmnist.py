@@ -9,7 +9,7 @@ from harness.cli import main
 from harness.config import constant
 from harness.protocol import Measurement, Metric, Row, Run, Table
 from lsm.data import nmnist
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.tables.supervised import SupervisedConfig, ridge_rows
 from lsm.tables.supervised_figures import draw_figures
 from lsm.tables.supervised_trained import (

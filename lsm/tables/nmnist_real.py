@@ -16,8 +16,8 @@ from harness.errors import UserError
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from harness.readout import DiscriminativeRidge
 from lsm.data import nmnist
+from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
-from lsm.data.storage import SpikeSet
 from lsm.encode import StateFeatures, encode
 from lsm.spikes import SpikeTrains
 from lsm.tables import figures

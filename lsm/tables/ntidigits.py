@@ -11,7 +11,7 @@ from harness.cli import main
 from harness.config import constant
 from harness.protocol import Measurement, Metric, Row, Run, Table
 from lsm.data import ntidigits
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.supervised import SupervisedConfig, ridge_rows
 from lsm.tables.supervised_figures import draw_figures

@@ -17,7 +17,7 @@ from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
 from harness.logistic import LogisticReadout
 from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
 from harness.readout import DiscriminativeRidge, RidgeReadout
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.encode import StateFeatures, encode
 from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains

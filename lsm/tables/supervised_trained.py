@@ -14,7 +14,7 @@ from harness.checkpoint import Progress
 from harness.features import FrozenFeatures, accuracy
 from harness.protocol import Measurement, Metric, Run
 from harness.selection import History, Published, Validation
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE
 from lsm.tables.supervised import fitted_first, rates

@@ -9,7 +9,7 @@ import numpy as np
 from harness.datasets import KINDS
 from harness.errors import UserError
 from harness.protocol import DataRecord, split_groups
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.projections import Pairs
 from lsm.zero_shot.retrieval import draw_pool

@@ -16,6 +16,8 @@ from deplm.data.dvs_gesture import (
     read_trial,
 )
 from deplm.data.dvs_windows import WindowSettings, cut, window_begins
+from deplm.data.stand_ins import dvs_gesture as writer
+from deplm.data.stand_ins.dvs_camera import Camera
 from deplm.data.stand_ins.dvs_gesture import ensure_stand_in, write_stand_in
 from harness.errors import UserError
 from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
@@ -25,7 +27,7 @@ SETTINGS = WindowSettings(kept=1500)
 
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory):
-    return ensure_stand_in(tmp_path_factory.mktemp("data") / "dvs_gesture-stand-in", tiny=True)
+    return ensure_stand_in(tmp_path_factory.mktemp("data"), tiny=True)
 
 
 @pytest.fixture
@@ -68,16 +70,24 @@ def test_windows_hold_the_recording_s_own_events(official, tmp_path):
 def test_no_data_gives_the_marked_stand_in_once(tmp_path):
     first = load(tmp_path, settings=SETTINGS, tiny=True)
     assert first.kind == "synthetic"
-    folder = tmp_path / "dvs_gesture-stand-in-tiny"
+    (folder,) = (tmp_path / "dvs_gesture-stand-in").iterdir()
     times = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     load(tmp_path, settings=SETTINGS, tiny=True)
     assert times == {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    assert not [p for p in folder.parent.iterdir() if p.name.startswith(".")]
+
+
+def test_the_stand_in_is_made_again_when_its_lights_change(tmp_path, monkeypatch):
+    first = ensure_stand_in(tmp_path, tiny=True)
+    monkeypatch.setitem(writer.LIGHTS, "fluorescent", (Camera(threshold=0.2), 1.0, 0.3, 0.1))
+    other = ensure_stand_in(tmp_path, tiny=True)
+    recordings = [(made / "user01_fluorescent.aedat").read_bytes() for made in (first, other)]
+    assert len(recordings[1]) < len(recordings[0])
 
 
 def test_stand_in_repeats(stand_in, tmp_path):
     write_stand_in(tmp_path, 2, 1, 700_000)
-    for path in sorted(stand_in.iterdir()):
+    for path in sorted(stand_in.glob("user*")) + sorted(stand_in.glob("*.txt")):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 

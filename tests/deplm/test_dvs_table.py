@@ -176,7 +176,6 @@ def test_the_real_layout_runs(tmp_path):
     folder = tmp_path / INFO.folder
     folder.mkdir()
     write_stand_in(folder, 2, 1, 700_000)
-    (folder / "KIND").unlink()
     settings = ("--set", "plus_first=4", "plus_second=4", "fit_draws=1", "test_draws=1")
     status, rows = run(tmp_path / "results", "--data", tmp_path, "--seeds", 1, *settings)
     assert status == 0 and rows[0]["data"]["kind"] == "real"

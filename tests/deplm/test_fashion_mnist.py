@@ -48,8 +48,11 @@ def test_stand_in_is_marked_and_read_by_the_real_loader(tmp_path):
     data = fashion_mnist.load(tmp_path, tiny=True)
     assert data.record.kind == "synthetic"
     assert set(data.train.labels) == set(range(10))
+    folder = fashion_mnist.INFO.stand_in_folder(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*")}
     again = fashion_mnist.load(tmp_path, tiny=True)
     assert again.record == data.record
+    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*/*")} != {}
 
 
 @pytest.mark.parametrize("name", ["images.gz", "images"])

@@ -158,7 +158,6 @@ def official(tmp_path):
     folder = tmp_path / INFO.folder
     folder.mkdir()
     write_stand_in(folder, {"train": 2, "val": 1, "test": 1})
-    (folder / "KIND").unlink()
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import torch
 
 from harness.cli import main
 from harness.parallel import torch_threads
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables import brain_visual as table
 from lsm.zero_shot.modalities import match

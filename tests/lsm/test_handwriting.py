@@ -47,6 +47,13 @@ def test_same_counts_give_the_same_file(tmp_path, cubes):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_another_number_of_test_trials_splits_anew(tmp_path, cubes, monkeypatch):
+    root = put(tmp_path, cubes)
+    assert len(handwriting.load(root).test) == 52
+    monkeypatch.setattr(handwriting, "TEST_TRIALS", 1)
+    assert len(handwriting.load(root).test) == 26
+
+
 def test_later_trials_are_for_test():
     assert handwriting.split_trials(60) == (slice(0, 30), slice(30, 60))
     assert handwriting.split_trials(27) == (slice(0, 14), slice(14, 27))

@@ -55,9 +55,16 @@ def test_a_changed_file_is_read_anew(root):
 
 def test_damaged_cache_is_made_again(root):
     before = nmnist.load(root, kind="real")
-    (cache,) = (root / "cache").glob("nmnist-*.npz")
-    cache.write_bytes(cache.read_bytes()[:1000])
+    (cache,) = (root / "cache").glob("nmnist-*/train_rows.npy")
+    cache.write_bytes(cache.read_bytes()[:100])
     assert nmnist.load(root, kind="real").sha256 == before.sha256
+
+
+def test_another_crop_is_read_anew(root, monkeypatch):
+    before = nmnist.load(root, kind="real")
+    monkeypatch.setattr(nmnist, "CROP", (10, 26))
+    after = nmnist.load(root, kind="real")
+    assert not np.array_equal(before.train.channels, after.train.channels)
 
 
 def test_stand_in_on_a_bare_machine(tmp_path, capsys):
@@ -78,8 +85,13 @@ def test_mnist_goes_before_the_camera(tmp_path):
             tmp_path / "mnist" / f"{name}-labels-idx1-ubyte.gz", np.arange(10, dtype=np.uint8)
         )
     data = nmnist.load(tmp_path)
+    labels = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    write_idx(labels, np.arange(10, dtype=np.uint8)[::-1])
+    other = nmnist.load(tmp_path)  # the pictures have changed, and so has what is made of them
+    assert other.sha256 != data.sha256
     assert data.kind == "simulated-sensor"
-    assert kind_of(tmp_path / "nmnist-stand-in" / "simulated-sensor") == "simulated-sensor"
+    made = list((tmp_path / "nmnist-stand-in").iterdir())
+    assert [kind_of(folder) for folder in made] == ["simulated-sensor"] * 2
     assert len(data.train) == 10
 
 

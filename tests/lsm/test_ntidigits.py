@@ -75,6 +75,9 @@ def test_recordings_are_split_by_speaker(tmp_path):
             write_wav(tmp_path / "fsdd" / f"{digit}_{speaker}_0.wav", tone(300 + 200 * digit))
     data = ntidigits.load(tmp_path)
     assert (data.kind, len(data.train), len(data.test)) == ("simulated-sensor", 20, 10)
+    for digit in range(10):
+        write_wav(tmp_path / "fsdd" / f"{digit}_dan_0.wav", tone(300 + 200 * digit))
+    assert len(ntidigits.load(tmp_path).train) == 30  # a speaker more is heard
     assert sorted(data.test_labels) == list(range(10))
 
 

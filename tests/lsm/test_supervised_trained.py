@@ -8,7 +8,7 @@ import pytest
 from harness.cli import main
 from harness.parallel import torch_threads
 from harness.protocol import Run
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables import nmnist, supervised_trained
 from lsm.tables.supervised_trained import trained

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsm.data.storage import SpikeSet
+from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.modalities import match
 

@@ -5,16 +5,19 @@ in no training recording, and stand in other lights. Data kind: synthetic.
 """
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from deplm.data.cache import new_folder
+from deplm.data import dvs_aedat
 from deplm.data.dvs_aedat import HEIGHT, WIDTH, write_aedat
+from deplm.data.stand_ins import dvs_bodies, dvs_camera
 from deplm.data.stand_ins.dvs_bodies import Person, perform, random_person
 from deplm.data.stand_ins.dvs_camera import Camera
-from harness.datasets import KIND_FILE, mark_kind
+from harness import events as event_files
+from harness.cache import key_of, stand_in
 from harness.events import Events
 
 # Light: (camera, contrast, slope of brightness over the picture, depth of the background).
@@ -29,31 +32,37 @@ TRAIN_LIGHTS, TEST_LIGHTS = ("fluorescent", "led", "lab"), ("fluorescent_led", "
 FIRST_TEST_USER = 24  # as in the official lists
 TRIAL_US, OTHER_US, PAUSE_US = 3_000_000, 1_000_000, 300_000
 SEED = 128
-FOLDER_OF_TINY = "-tiny"
+SIZE, TINY_SIZE = (23, 8, TRIAL_US), (2, 1, 700_000)  # recordings to train, to test; trial in us
 
 
-def ensure_stand_in(folder: Path, *, tiny: bool = False) -> Path:
-    """The stand-in's folder, written on first use and whole or not at all.
+def ensure_stand_in(parent: Path, *, tiny: bool = False) -> Path:
+    """The stand-in's folder, written when it is not there or its writer has changed.
 
     Args:
-        folder: where it belongs; the tiny one goes beside it.
+        parent: of all stand-ins of the set.
         tiny: two training recordings and one test recording of short trials.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    folder = folder.with_name(folder.name + FOLDER_OF_TINY) if tiny else folder
-    if (folder / KIND_FILE).is_file():
-        return folder
-    with new_folder(folder) as temporary:
-        write_stand_in(temporary, *((2, 1, 700_000) if tiny else (23, 8, TRIAL_US)))
-    return folder
+    size = TINY_SIZE if tiny else SIZE
+    code = sys.modules[__name__], dvs_bodies, dvs_camera, dvs_aedat, event_files
+    pauses = OTHER_US, PAUSE_US
+    key = key_of(code=code, size=size, seed=SEED, lights=LIGHTS, pauses=pauses)
+    return stand_in(
+        parent,
+        "synthetic",
+        key,
+        lambda new: write_stand_in(new, *size),
+        "simulating gestures",
+        tiny=tiny,
+    )
 
 
 def write_stand_in(
     folder: Path, train: int, test: int, trial_us: int = TRIAL_US, seed: int = SEED
 ) -> None:
-    """Write recordings, labels, lists and the mark of their kind into an existing folder.
+    """Write recordings, labels and lists into an existing folder.
 
     Args:
         folder: where to.
@@ -78,7 +87,6 @@ def write_stand_in(
         _write_labels(folder / f"{name}_labels.csv", rows)
     for split, lines in names.items():
         (folder / f"trials_to_{split}.txt").write_text("\n".join(lines) + "\n")
-    mark_kind(folder, "synthetic")
 
 
 def record(

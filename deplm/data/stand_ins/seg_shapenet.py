@@ -5,16 +5,18 @@ real benchmark's shapes stand upright too. Data kind: synthetic.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from deplm.data.cache import new_folder
+from deplm.data import seg_categories
 from deplm.data.seg_categories import CATEGORIES, Category
+from deplm.data.stand_ins import seg_objects, seg_shapes, seg_surfaces, seg_vehicles
 from deplm.data.stand_ins.seg_shapes import BUILDERS
 from deplm.data.stand_ins.seg_surfaces import X, Y, Z, turn
-from harness.datasets import KIND_FILE, mark_kind
+from harness.cache import key_of, stand_in
 
 # Shapes a category in the training, validation and test list.
 COUNTS, TINY_COUNTS = {"train": 150, "val": 25, "test": 45}, {"train": 3, "val": 1, "test": 2}
@@ -23,26 +25,32 @@ SEED = 16
 LEAST_A_PART = 6  # points, so that a part that is there can be seen
 
 
-def ensure_stand_in(folder: Path, *, tiny: bool = False) -> Path:
-    """The stand-in's folder, written on first use and whole or not at all.
+def ensure_stand_in(parent: Path, *, tiny: bool = False) -> Path:
+    """The stand-in's folder, written when it is not there or its writer has changed.
 
     Args:
-        folder: where it belongs; the tiny one goes beside it.
+        parent: of all stand-ins of the set.
         tiny: six shapes a category.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    folder = folder.with_name(folder.name + "-tiny") if tiny else folder
-    if (folder / KIND_FILE).is_file():
-        return folder
-    with new_folder(folder) as temporary:
-        write_stand_in(temporary, TINY_COUNTS if tiny else COUNTS)
-    return folder
+    counts = TINY_COUNTS if tiny else COUNTS
+    builders = seg_objects, seg_shapes, seg_surfaces, seg_vehicles
+    code = sys.modules[__name__], seg_categories, *builders
+    key = key_of(code=code, counts=counts, points=POINTS, least=LEAST_A_PART, seed=SEED)
+    return stand_in(
+        parent,
+        "synthetic",
+        key,
+        lambda new: write_stand_in(new, counts),
+        "building shapes",
+        tiny=tiny,
+    )
 
 
 def write_stand_in(folder: Path, counts: dict[str, int], seed: int = SEED) -> None:
-    """Write table, lists, shapes and the mark of their kind into an existing folder.
+    """Write table, lists and shapes into an existing folder.
 
     Args:
         folder: where to.
@@ -64,7 +72,6 @@ def write_stand_in(folder: Path, counts: dict[str, int], seed: int = SEED) -> No
         np.random.default_rng([seed, len(entries)]).shuffle(entries)
         path = folder / "train_test_split" / f"shuffled_{split}_file_list.json"
         path.write_text(json.dumps(entries))
-    mark_kind(folder, "synthetic")
 
 
 def build(category: Category, rng: np.random.Generator) -> np.ndarray:
