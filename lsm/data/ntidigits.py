@@ -213,9 +213,8 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
 def _read_splits(path: Path, steps: int, bin_ms: float) -> dict[str, np.ndarray]:
     arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
     for split in ("train", "test"):
-    key = key_of(files=[path], code=(sys.modules[__name__], spikes), steps=steps, bin_ms=bin_ms)
-    arrays = cached_arrays(root, "ntidigits", key, lambda: _read_splits(path, steps, bin_ms))
-    return SpikeSet.from_arrays(INFO.name, kind_of(folder), CLASSES, arrays)
+        trains, labels, arrays[f"{split}_groups"] = read(path, split, steps, bin_ms)
+        arrays |= split_arrays(split, trains, labels)
     return arrays
 
 

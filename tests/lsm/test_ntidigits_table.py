@@ -8,9 +8,9 @@ import pytest
 from harness.cli import main
 from harness.protocol import Run
 from lsm.data import ntidigits
+from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import ntidigits_spoken as spoken
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
-from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables import ntidigits as table
 from lsm.tables.supervised import fitted_first
