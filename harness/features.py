@@ -60,7 +60,7 @@ def fit_and_measure(
         features: of one chip.
     """
     started = time.perf_counter()
-    readout.fit(features.fit, features.validation)
+    readout.fit_with_validation(features.fit, features.validation)
     seconds = time.perf_counter() - started
     x, labels = features.test
     predicted = readout.predict(x)

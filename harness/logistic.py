@@ -6,22 +6,21 @@ from typing import Self
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, ClassifierMixin
 from torch.nn import functional
 
-from harness.readout import Rows, check_rows
+from harness.readout import Readout, Rows
 
 LOGISTIC_PENALTIES = (1e-2, 3e-3)
 
 
-class LogisticReadout(ClassifierMixin, BaseEstimator):
+class LogisticReadout(Readout):
     """Multinomial logistic regression on standardised features, by L-BFGS.
 
     Minimises mean cross-entropy + penalty / 2 |W|^2. scikit-learn's own works in float64 on such
     float32 rows and takes ten times as long; `tests/harness/test_readout.py` holds both together.
 
     Args:
-        classes: number of classes; labels are 0 to classes - 1.
+        classes: see `Readout`.
         penalties: chosen among on validation rows.
         iterations: of L-BFGS, at most, for every fit.
 
@@ -33,7 +32,7 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        classes: int,
+        classes: int | None = None,
         penalties: Sequence[float] = LOGISTIC_PENALTIES,
         iterations: int = 60,
     ) -> None:
@@ -41,19 +40,13 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
         self.penalties = penalties
         self.iterations = iterations
 
-    def fit(self, training: Rows, validation: Rows | None = None) -> Self:
-        """Choose the penalty on the validation rows, then fit to both parts.
-
-        Without validation rows the only penalty there is holds.
-        """
+    def _fit(self, training: Rows, validation: Rows | None) -> Self:
         parts = [training] if validation is None else [training, validation]
-        for part in parts:
-            check_rows(*part, self.classes)
         mean = training[0].mean(0, dtype=np.float64)
         deviation = training[0].std(0, dtype=np.float64)
         scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0)
         standard = [_standardised(part, mean, scale) for part in parts]
-        weights = np.zeros((len(mean) + 1, self.classes))
+        weights = np.zeros((len(mean) + 1, len(self.classes_)))
         if validation is None:
             (self.penalty_,) = self.penalties
         else:
@@ -61,30 +54,25 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
         weights = self._minimise(standard, self.penalty_, weights)
         self.coef_ = weights[:-1] * scale[:, None]
         self.intercept_ = weights[-1] - mean @ self.coef_
-        self.classes_ = np.arange(self.classes)
         return self
 
     def _chosen(self, training: tuple, validation: tuple, weights: np.ndarray) -> tuple:
         """Best penalty and its weights, starting from `weights`."""
         x, labels = validation
-        right, found = {}, {}
+        correct, fitted = {}, {}
         # From the strongest penalty down: each fit starts where the one before ended.
         for penalty in sorted(self.penalties, reverse=True):
             weights = self._minimise([training], penalty, weights)
-            guesses = (x @ torch.from_numpy(weights[:-1]).float()).numpy() + weights[-1]
-            right[penalty] = np.sum(guesses.argmax(1) == labels.numpy())
-            found[penalty] = weights
-        best = max(right, key=right.__getitem__)
-        self.validation_score_ = right[best] / len(labels)
-        return best, found[best]
+            predicted = (x @ torch.from_numpy(weights[:-1]).float()).numpy() + weights[-1]
+            correct[penalty] = np.sum(predicted.argmax(1) == labels.numpy())
+            fitted[penalty] = weights
+        best = max(correct, key=correct.__getitem__)
+        self.validation_score_ = correct[best] / len(labels)
+        return best, fitted[best]
 
-    def decision_function(self, features: np.ndarray) -> np.ndarray:
-        """Scores (n, classes)."""
-        return features @ self.coef_.astype(features.dtype) + self.intercept_
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Labels (n,) of features (n, D)."""
-        return self.decision_function(features).argmax(1)
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Scores (n, classes) of features (n, D)."""
+        return X @ self.coef_.astype(X.dtype) + self.intercept_
 
     def _minimise(self, parts: list, penalty: float, start: np.ndarray) -> np.ndarray:
         count = sum(len(labels) for _, labels in parts)
@@ -111,5 +99,5 @@ class LogisticReadout(ClassifierMixin, BaseEstimator):
 
 
 def _standardised(part: Rows, mean: np.ndarray, scale: np.ndarray) -> tuple:
-    x = (part[0] - mean.astype(np.float32)) * scale.astype(np.float32)
-    return torch.from_numpy(x), torch.from_numpy(np.asarray(part[1], np.int64))
+    x, mean, scale = (a.astype(np.float32, copy=False) for a in (part[0], mean, scale))
+    return torch.from_numpy((x - mean) * scale), torch.from_numpy(np.asarray(part[1], np.int64))

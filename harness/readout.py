@@ -1,29 +1,136 @@
-"""Ridge readouts of frozen features, in closed form and in scikit-learn's conventions.
+"""Closed-form readouts of frozen features, in scikit-learn's conventions.
+
+Three readouts of this package are closed-form, and a row's name says which it has:
+
+    plain ridge            `RidgeReadout`: one solve with one-hot targets
+    discriminative ridge   `DiscriminativeRidge`: re-targeted and solved again, up to 64 times
+                           (Xiang et al., IEEE TNNLS 23:1738, 2012)
+    balanced ridge         of object parts: a ridge for every category, its classes weighted
+                           (`deplm.tables.seg_readout`), plain or discriminative
 
 Logistic regression is in `harness.logistic`.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harness.errors import UserError
+from harness.protocol import split
 
 Rows = tuple[np.ndarray, np.ndarray]  # features (n, D) and labels (n,)
-Readout = ClassifierMixin  # any of the fitted readouts below: it predicts labels
 Factor = tuple[np.ndarray, bool]  # as scipy.linalg.cho_factor gives it
 Targets = tuple[np.ndarray, np.ndarray]  # their sum (classes,) and X^T Y (D, classes)
 Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept (classes,)
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
+VALIDATION_FRACTION = 1 / 6  # of the rows given to `fit`, where something is to be chosen
 BLOCK = 4096  # rows turned to float64 at a time
-FEW = 2  # rows a feature, below which all sums of dragged targets are in float64
+FEW = 2  # rows a feature, below which all sums of re-targeted rows are in float64
 
 
-class RidgeReadout(ClassifierMixin, BaseEstimator):
-    """Ridge regression on one-hot targets, from streaming sufficient statistics.
+class Readout(ClassifierMixin, BaseEstimator):
+    """A linear classifier of frozen features: the class of the highest x W + b.
+
+    Args of every readout:
+        classes: number of classes, with labels 0 to classes - 1; None: those among the labels.
+
+    Attributes:
+        classes_: (classes,) labels.
+        coef_: W, (D, classes).
+        intercept_: b, (classes,).
+    """
+
+    classes: int | None
+    penalties: Sequence[float]
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """Choose on a sixth of the rows what is to be chosen, then fit to all of them.
+
+        Args:
+            X: features (n, D).
+            y: labels (n,), of any type that can be sorted.
+        """
+        self._forget()
+        features, labels = self._checked(X, y, ensure_min_samples=2)
+        if not self._chooses():
+            return self._fit((features, labels), None)
+        rows, others = split(len(labels), max(VALIDATION_FRACTION, 1 / len(labels)))
+        return self._fit((features[rows], labels[rows]), (features[others], labels[others]))
+
+    def fit_with_validation(self, training: Rows, validation: Rows) -> Self:
+        """Choose on the validation rows, then fit to both parts.
+
+        Args:
+            training: features (n, D) and labels (n,).
+            validation: features (m, D) and labels (m,).
+        """
+        self._forget()
+        training = self._checked(*training)
+        return self._fit(training, self._checked(*validation, reset=False))
+
+    @abstractmethod
+    def _fit(self, training: Rows, validation: Rows | None) -> Self:
+        """Fit to checked rows, labels as numbers of classes; None: nothing is to be chosen."""
+
+    def _chooses(self) -> bool:
+        return len(self.penalties) > 1
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Scores (n, classes) of features (n, D)."""
+        return X @ self.coef_ + self.intercept_
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        """Scores (n, classes) of features (n, D); of two classes their difference, (n,)."""
+        scores = self.scores(self._checked_features(X))
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Labels (n,) of features (n, D)."""
+        features = self._checked_features(X)
+        return self.classes_[self.scores(features).argmax(1)]
+
+    def _checked_features(self, features: np.ndarray) -> np.ndarray:
+        check_is_fitted(self, "coef_")
+        return _one_line(self, features, reset=False)
+
+    def _checked(
+        self,
+        features: np.ndarray,
+        labels: np.ndarray,
+        known: np.ndarray | None = None,
+        *,
+        reset: bool = True,
+        **limits: int,
+    ) -> Rows:
+        # Features as floating point, labels as numbers of classes; `known`: all there will be.
+        features, labels = _one_line(self, features, labels, reset=reset, **limits)
+        check_classification_targets(labels)
+        if reset and self.classes is not None:
+            self.classes_ = np.arange(self.classes)
+        elif reset:
+            self.classes_ = np.unique(labels if known is None else known)
+        if self.classes is None:
+            numbers = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+            if not np.array_equal(self.classes_[numbers], labels):
+                raise UserError("labels among these rows that the rows before did not have")
+            return features, numbers
+        if labels.min() < 0 or labels.max() >= self.classes:
+            range_ = f"labels {labels.min()} to {labels.max()}"
+            raise UserError(f"{range_}: there are {self.classes} classes")
+        return features, labels
+
+    def _forget(self) -> None:
+        """Forget the rows of earlier fits."""
+
+
+class RidgeReadout(Readout):
+    """Plain ridge regression on one-hot targets, from streaming sufficient statistics.
 
     W = (X^T X + n p s I)^-1 X^T Y on centred X and Y, with p the penalty and s the mean variance
     of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
@@ -32,19 +139,25 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
     penalty is not small.
 
     Args:
-        classes: number of classes; labels are 0 to classes - 1.
-        penalties: p is chosen among these by `choose_penalty`.
+        classes: see `Readout`.
+        penalties: p is chosen among these by `choose_penalty`, for every fit.
         products: precision of the products of one block of rows.
 
     Attributes:
         penalty_: chosen penalty.
         coef_: (D, classes) float64.
         intercept_: (classes,) float64.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
+        >>> RidgeReadout(penalties=(1e-3,)).fit(x, ["a", "b", "a", "b"]).predict(x[:2])
+        array(['a', 'b'], dtype='<U1')
     """
 
     def __init__(
         self,
-        classes: int,
+        classes: int | None = None,
         penalties: Sequence[float] = RIDGE_PENALTIES,
         products: type = np.float64,
     ) -> None:
@@ -52,14 +165,30 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
         self.penalties = penalties
         self.products = products
 
-    def partial_fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
-        """Add rows: features (n, D), labels (n,)."""
-        check_rows(features, labels, self.classes)
-        self._add(_sums(features, labels, self.classes, self.products))
+    def partial_fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        classes: np.ndarray | None = None,
+    ) -> Self:
+        """Add rows; `solve` or `choose_penalty` fits to all that were added.
+
+        Args:
+            X: features (n, D).
+            y: labels (n,).
+            classes: all labels that any rows will have, at the first call, where the readout was
+                not told their number.
+        """
+        features, labels = self._checked(X, y, classes, reset=not hasattr(self, "sums_"))
+        self._add(_sums(features, labels, len(self.classes_), self.products))
         return self
 
     def merge(self, other: "RidgeReadout") -> Self:
         """Add the statistics that another readout has gathered."""
+        if hasattr(self, "sums_") and self.n_features_in_ != other.n_features_in_:
+            both = f"{self.n_features_in_} and {other.n_features_in_}"
+            raise UserError(f"ridge readouts of {both} features cannot be merged")
+        self.classes_, self.n_features_in_ = other.classes_, other.n_features_in_
         self._add(other.sums_)
         return self
 
@@ -78,7 +207,11 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
         return self.solve(self.best_penalty(validation))
 
     def best_penalty(self, validation: Iterable[Rows]) -> float:
-        """The same without the last fit: adds the validation rows, returns the penalty."""
+        """The penalty that `choose_penalty` chooses, without its fit.
+
+        Args:
+            validation: chunks of (features, labels); they are added to the statistics.
+        """
         if len(self.penalties) == 1:
             for features, labels in validation:
                 self.partial_fit(features, labels)
@@ -86,22 +219,30 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
         solutions = [self.solution(self.factor(penalty)) for penalty in self.penalties]
         weights = np.concatenate([coef for coef, _ in solutions], 1)
         offsets = np.concatenate([intercept for _, intercept in solutions])
-        right = np.zeros(len(self.penalties), np.int64)
+        correct = np.zeros(len(self.penalties), np.int64)
         for features, labels in validation:
             scores = features @ weights.astype(features.dtype) + offsets
-            guesses = scores.reshape(len(labels), len(self.penalties), -1).argmax(-1)
-            right += (guesses == labels[:, None]).sum(0)
+            predicted = scores.reshape(len(labels), len(self.penalties), -1).argmax(-1)
+            correct += (self.classes_[predicted] == labels[:, None]).sum(0)
             self.partial_fit(features, labels)
-        return self.penalties[int(right.argmax())]
+        return self.penalties[int(correct.argmax())]
+
+    def _fit(self, training: Rows, validation: Rows | None) -> Self:
+        self._add(_sums(*training, len(self.classes_), self.products))
+        if validation is None:
+            return self.solve(self.penalties[0])
+        features, labels = validation
+        return self.choose_penalty([(features, self.classes_[labels])])
+
+    def _forget(self) -> None:
+        if hasattr(self, "sums_"):
+            del self.sums_
 
     def _add(self, sums: tuple) -> None:
         old = getattr(self, "sums_", None)
         if old is None:
             old = (0, *(np.zeros(np.shape(part)) for part in sums[1:]))
-        if len(old[1]) != len(sums[1]):
-            raise UserError(f"{len(sums[1])} features a row: the rows before had {len(old[1])}")
         self.sums_ = tuple(a + b for a, b in zip(old, sums, strict=True))
-        self.classes_ = np.arange(self.classes)
 
     def factor(self, penalty: float) -> Factor:
         """Cholesky factor of the penalised, centred Gram matrix of the rows so far."""
@@ -116,46 +257,47 @@ class RidgeReadout(ClassifierMixin, BaseEstimator):
             raise UserError(f"ridge readout: penalty {penalty:g} is too small to solve") from error
 
     def solution(self, factor: Factor, targets: Targets | None = None) -> Solution:
-        """Coefficients (D, classes) and intercept, for one-hot targets or the sums of others."""
+        """Coefficients (D, classes) and intercept (classes,).
+
+        Args:
+            factor: of `factor`.
+            targets: sums of other targets than one-hot ones.
+        """
         count, x_sum, y_sum, _, xy = self.sums_
         y_sum, xy = targets or (y_sum, xy)
         coef = cho_solve(factor, xy - np.outer(x_sum, y_sum / count), check_finite=False)
         return coef, (y_sum - x_sum @ coef) / count
 
-    def decision_function(self, features: np.ndarray) -> np.ndarray:
-        """Scores (n, classes)."""
-        return np.asarray(features, np.float64) @ self.coef_ + self.intercept_
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Labels (n,) of features (n, D)."""
-        return self.decision_function(features).argmax(1)
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Scores (n, classes) of features (n, D), float64."""
+        return np.asarray(X, np.float64) @ self.coef_ + self.intercept_
 
 
-class DiscriminativeRidge(ClassifierMixin, BaseEstimator):
-    """Ridge regression that does not punish scores for being more than right.
+class DiscriminativeRidge(Readout):
+    """Discriminative least squares regression (Xiang et al., IEEE TNNLS 23:1738, 2012).
 
-    Discriminative least squares (Xiang et al., IEEE TNNLS 23:1738, 2012): after a ridge fit to
-    one-hot targets, targets become max(score, 1) for the true class and min(score, 0) for the
-    others, and the same factorised system is solved anew: closed form at every step, and one
-    more pass over the rows. Step 0 is plain ridge. Penalty, and number of steps among the powers
-    of two, are chosen on validation rows; the last fit is to all rows.
+    A ridge fit to one-hot targets punishes a score of 1.3 for the true class. Here targets become
+    max(score, 1) for the true class and min(score, 0) for the others, and the same factorised
+    system is solved again, and so on: closed form at every step, one more pass over the rows
+    each. Step 0 is plain ridge. Penalty, and number of steps among the powers of two, are chosen
+    on validation rows; the last fit is to all rows.
 
     Args:
-        classes: number of classes.
-        penalties: as in `RidgeReadout`.
+        classes: see `Readout`.
+        penalties: see `RidgeReadout`.
         steps: at most.
-        products: as in `RidgeReadout`; where rows are few, float64 all the same.
+        products: see `RidgeReadout`; where rows are few, float64 all the same.
 
     Attributes:
         penalty_, steps_: chosen.
         ridge_: the plain ridge readout with the same penalty, fitted to all rows.
         validation_score_: accuracy of plain ridge on the validation rows, before that fit.
-        coef_, intercept_: (D, classes), (classes,).
+        coef_: (D, classes), in the precision of the rows, as `intercept_` (classes,).
     """
 
     def __init__(
         self,
-        classes: int,
+        classes: int | None = None,
         penalties: Sequence[float] = RIDGE_PENALTIES,
         steps: int = 64,
         products: type = np.float64,
@@ -165,39 +307,32 @@ class DiscriminativeRidge(ClassifierMixin, BaseEstimator):
         self.steps = steps
         self.products = products
 
-    def fit(self, training: Rows, validation: Rows) -> Self:
-        """Rows are (features (n, D), labels (n,))."""
-        products = self.products
+    def _chooses(self) -> bool:
+        return True
+
+    def _fit(self, training: Rows, validation: Rows) -> Self:
+        products, count = self.products, len(self.classes_)
         if len(training[0]) < FEW * training[0].shape[1]:
-            # Here float32 does not carry small penalties: figures would hang on the order of sums.
+            # float32 does not carry small penalties here: the order of sums would change digits.
             products = np.float64
             training, validation = ((x.astype(np.float64), y) for x, y in (training, validation))
-        ridge = RidgeReadout(self.classes, self.penalties, products)
-        ridge.partial_fit(*training)
-        alone = RidgeReadout(self.classes).merge(ridge)
+        ridge = RidgeReadout(count, self.penalties, products).partial_fit(*training)
+        alone = RidgeReadout(count).merge(ridge)
         self.penalty_ = ridge.best_penalty([validation])
-        held, labels = validation
-        right = [
-            (np.sum((held @ coef + intercept).argmax(1) == labels), -n, n)
+        features, labels = validation
+        correct = [
+            (np.sum((features @ coef + intercept).argmax(1) == labels), -n, n)
             for n, (coef, intercept) in enumerate(self._path(alone, [training], self.steps))
             if n.bit_count() <= 1
         ]
-        self.steps_ = max(right)[2]
-        self.validation_score_ = right[0][0] / len(labels)
+        self.steps_ = max(correct)[2]
+        self.validation_score_ = correct[0][0] / len(labels)
         path = list(self._path(ridge, [training, validation], self.steps_))
         self.coef_, self.intercept_ = path[-1]
         self.ridge_ = RidgeReadout(self.classes)
         self.ridge_.coef_, self.ridge_.intercept_ = path[0]
-        self.classes_ = np.arange(self.classes)
+        self.ridge_.classes_, self.ridge_.n_features_in_ = self.classes_, self.n_features_in_
         return self
-
-    def decision_function(self, features: np.ndarray) -> np.ndarray:
-        """Scores (n, classes)."""
-        return features @ self.coef_ + self.intercept_
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Labels (n,) of features (n, D)."""
-        return self.decision_function(features).argmax(1)
 
     def _path(self, ridge: RidgeReadout, parts: list[Rows], steps: int) -> Iterator[Solution]:
         factor = ridge.factor(self.penalty_)
@@ -214,8 +349,8 @@ def _discriminative_sums(
     x: np.ndarray, labels: np.ndarray, coef: np.ndarray, intercept: np.ndarray
 ) -> Targets:
     scores = x @ coef + intercept
-    right = np.eye(len(intercept), dtype=bool)[labels]
-    targets = np.where(right, scores.clip(min=1), scores.clip(max=0))
+    true_class = np.eye(len(intercept), dtype=bool)[labels]
+    targets = np.where(true_class, scores.clip(min=1), scores.clip(max=0))
     return targets.sum(0, np.float64), x.T @ targets
 
 
@@ -240,11 +375,10 @@ def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type
     return count, rest + count * mean, y_sum, gram, cross + np.outer(mean, y_sum)
 
 
-def check_rows(features: np.ndarray, labels: np.ndarray, classes: int) -> None:
-    """Raise `UserError` where rows cannot be fitted: shapes, labels, NaN, none at all."""
-    if features.ndim != 2 or labels.shape != (len(features),) or len(labels) == 0:
-        raise UserError(f"features {features.shape} and labels {labels.shape}: no rows to fit")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise UserError(f"labels {labels.min()} to {labels.max()}: there are {classes} classes")
-    if not np.isfinite(features.sum()):
-        raise UserError(f"features {features.shape}: NaN or infinite values among them")
+def _one_line(estimator: Readout, features: np.ndarray, *labels: Any, **options: Any) -> Any:  # noqa: ANN401
+    # scikit-learn's check of rows, whose messages have several lines, as an error of one.
+    kinds = [np.float64, np.float32]
+    try:
+        return validate_data(estimator, features, *labels, dtype=kinds, **options)
+    except ValueError as error:
+        raise UserError(" ".join(str(error).split())) from error

@@ -117,7 +117,7 @@ def scores_of(
         batches = encode(drawn, task.encoders, device=task.device, label=label)
         for numbers, features in batches:
             for found, readout, x in zip(scores, readouts, features, strict=True):
-                found[seed, numbers] = readout.decision_function(x)
+                found[seed, numbers] = readout.scores(x)
     return scores
 
 

@@ -105,7 +105,7 @@ def logistic_readout(run: Run, seed: int) -> Measurement:
     features = paper_features(run, seed)
     measurement, readout = _logistic(run, seed, features, LOGISTIC_PENALTIES, ITERATIONS)
     starts = [features.test, *other_starts(run, seed, STARTS - 1)]
-    guesses = sum(map(readout.decision_function, starts)).argmax(1)
+    guesses = sum(map(readout.scores, starts)).argmax(1)
     measurement.values[SEVERAL_STARTS] = 100 * float((guesses == run.data.test.labels).mean())
     return measurement
 
@@ -173,7 +173,8 @@ def _closed_form(
     started = time.perf_counter()
     training, validation = _rows(run, features)
     products = np.float64 if min(penalties) < min(WIDE_PENALTIES) else np.float32
-    readout = DiscriminativeRidge(CLASSES, penalties, steps, products).fit(training, validation)
+    readout = DiscriminativeRidge(CLASSES, penalties, steps, products)
+    readout.fit_with_validation(training, validation)
     seconds = time.perf_counter() - started
     measurement = _measurement(run, features, readout, seconds)
     plain = readout.ridge_.predict(features.test) == run.data.test.labels
@@ -193,12 +194,15 @@ def _logistic(
 ) -> tuple[Measurement, LogisticReadout]:
     started = time.perf_counter()
     training, validation = _rows(run, features)
-    readout = LogisticReadout(CLASSES, penalties, iterations).fit(training, validation)
+    readout = LogisticReadout(CLASSES, penalties, iterations)
+    readout.fit_with_validation(training, validation)
     seconds = time.perf_counter() - started
     measurement = _measurement(run, features, readout, seconds)
     if seed == 0:
         alone = LogisticReadout(CLASSES, (readout.penalty_,), iterations)
-        measurement.details["curve"] = _curve(training, validation, readout, alone.fit)
+        measurement.details["curve"] = _curve(
+            training, validation, readout, lambda rows: alone.fit(*rows)
+        )
     return measurement, readout
 
 

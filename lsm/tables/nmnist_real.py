@@ -136,7 +136,7 @@ def _transfer(run: Run, features: Encode) -> Measurement:
         steps = run.config.transfer_steps
         readout = DiscriminativeRidge(len(nmnist.DIGITS), PENALTIES, steps, np.float32)
         rows = ((x[part], labels[part]) for part in (fitted, validation))
-        return readout.fit(*rows).predict
+        return readout.fit_with_validation(*rows).predict
 
     simulated = run.cached("simulated", lambda: _simulated(run))
     scores = sensor_check.transfer(_pairs(run), simulated, features, fit)

@@ -42,7 +42,7 @@ def _statistics(x: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> RidgeRea
 
 def _scores(fitted: list[list[RidgeReadout]], x: np.ndarray, side: int) -> torch.Tensor:
     # Mean-free scores: what is the same for all classes says nothing.
-    found = [torch.from_numpy(sides[side].decision_function(x)) for sides in fitted]
+    found = [torch.from_numpy(sides[side].scores(x)) for sides in fitted]
     widest = max(s.shape[1] for s in found)
     centred = [s - s.mean(1, keepdim=True) for s in found]
     return torch.stack([torch.nn.functional.pad(s, (0, widest - s.shape[1])) for s in centred])

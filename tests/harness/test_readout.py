@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from harness.errors import UserError
 from harness.logistic import LogisticReadout
@@ -70,13 +72,13 @@ def test_chosen_readout_is_fitted_to_all_rows():
 def test_dragged_ridge_without_steps_is_ridge():
     training, validation = blobs(200), blobs(100, seed=1)
     plain = RidgeReadout(3).partial_fit(*training).choose_penalty([validation])
-    dragged = DiscriminativeRidge(3, steps=0).fit(training, validation)
-    assert dragged.penalty_ == plain.penalty_
-    np.testing.assert_allclose(dragged.coef_, plain.coef_, atol=1e-5)
-    np.testing.assert_allclose(dragged.ridge_.coef_, plain.coef_, atol=1e-5)
+    discriminative = DiscriminativeRidge(3, steps=0).fit_with_validation(training, validation)
+    assert discriminative.penalty_ == plain.penalty_
+    np.testing.assert_allclose(discriminative.coef_, plain.coef_, atol=1e-5)
+    np.testing.assert_allclose(discriminative.ridge_.coef_, plain.coef_, atol=1e-5)
 
 
-def test_one_drag_by_hand():
+def test_one_step_by_hand():
     """One feature, two classes: the second solve has targets max(s, 1) and min(s, 0)."""
     x = np.array([[-3.0], [-1.0], [1.0], [3.0]])
     labels = np.array([0, 0, 1, 1])
@@ -92,21 +94,20 @@ def test_one_drag_by_hand():
     assert second[0][0, 1] == pytest.approx(slope, abs=1e-6)
 
 
-def test_few_rows_do_not_hang_on_the_order_of_sums():
+def test_with_few_rows_the_order_of_sums_does_not_matter():
     # Noise that all features share leaves directions of little variance, as rates of neurons do.
     x, labels = blobs(60, width=31, spread=0.1)
     x = (x @ (np.eye(31) + 3)).astype(np.float32)
     order = np.random.default_rng(0).permutation(60)
-    found = [
-        DiscriminativeRidge(3, (1e-6,), steps=16).fit((x[rows], labels[rows]), (x, labels))
-        for rows in (np.arange(60), order)
-    ]
+    parts = [(x[rows], labels[rows]) for rows in (np.arange(60), order)]
+    ridge = DiscriminativeRidge(3, (1e-6,), steps=16)
+    found = [clone(ridge).fit_with_validation(part, (x, labels)) for part in parts]
     assert found[0].steps_ == found[1].steps_ == 16
     np.testing.assert_allclose(found[0].coef_, found[1].coef_, rtol=0, atol=1e-9)
 
 
-def test_every_drag_lowers_the_loss():
-    """The squared distance to the dragged targets falls from step to step."""
+def test_every_step_lowers_the_loss():
+    """The squared distance to the new targets falls from step to step."""
     x, labels = blobs(500)
     readout = DiscriminativeRidge(3, (1e-9,))
     readout.penalty_ = 1e-9
@@ -125,12 +126,13 @@ def test_logistic_equals_scikit_learn():
     x, labels = blobs(400)
     x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
     penalty = 1e-2
-    ours = LogisticReadout(3, (penalty,), iterations=500).fit((x, labels), (x, labels))
+    ours = LogisticReadout(3, (penalty,), iterations=500).fit_with_validation(
+        (x, labels), (x, labels)
+    )
     model = LogisticRegression(C=1 / (penalty * 400), tol=1e-8, max_iter=2000)
     theirs = model.fit(x.astype(float), labels)
     shares = [
-        np.exp(s - s.max(1, keepdims=True))
-        for s in (ours.decision_function(x), theirs.decision_function(x))
+        np.exp(s - s.max(1, keepdims=True)) for s in (ours.scores(x), theirs.decision_function(x))
     ]
     a, b = (share / share.sum(1, keepdims=True) for share in shares)
     np.testing.assert_allclose(a, b, atol=2e-3)
@@ -142,7 +144,7 @@ def test_logistic_takes_constant_features_and_chooses():
         (np.concatenate([x, np.ones((len(x), 1), x.dtype)], 1), y)
         for x, y in (training, validation)
     ]
-    readout = LogisticReadout(3, (1e3, 1e-3)).fit(*flat)
+    readout = LogisticReadout(3, (1e3, 1e-3)).fit_with_validation(*flat)
     assert readout.penalty_ == 1e-3
     assert np.isfinite(readout.coef_).all()
     assert np.mean(readout.predict(flat[1][0]) == flat[1][1]) > 0.7
@@ -154,8 +156,8 @@ def test_logistic_takes_constant_features_and_chooses():
         (lambda x, y: (x, y + 3), "3 classes"),
         (lambda x, y: (x, y - 1), "3 classes"),
         (lambda x, y: (x * np.nan, y), "NaN"),
-        (lambda x, y: (x[:0], y[:0]), "no rows"),
-        (lambda x, y: (x, y[:-1]), "no rows"),
+        (lambda x, y: (x[:0], y[:0]), r"0 sample\(s\)"),
+        (lambda x, y: (x, y[:-1]), "inconsistent numbers of samples"),
     ],
 )
 def test_unfit_rows_are_refused(change, words):
@@ -165,5 +167,44 @@ def test_unfit_rows_are_refused(change, words):
 
 def test_rows_of_another_width_are_refused():
     readout = RidgeReadout(3).partial_fit(*blobs(50))
-    with pytest.raises(UserError, match="6"):
+    with pytest.raises(UserError, match="7 features, but RidgeReadout is expecting 6"):
         readout.partial_fit(*blobs(50, width=7))
+    with pytest.raises(UserError, match="6 and 7 features"):
+        readout.merge(RidgeReadout(3).partial_fit(*blobs(50, width=7)))
+
+
+@parametrize_with_checks([RidgeReadout(), DiscriminativeRidge(), LogisticReadout()])
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("kind", [RidgeReadout, DiscriminativeRidge, LogisticReadout])
+def test_labels_may_be_names(kind):
+    x, labels = blobs(300)
+    names = np.array(["ant", "bee", "cat"])[labels]
+    readout = kind().fit(x, names)
+    assert list(readout.classes_) == ["ant", "bee", "cat"]
+    assert readout.score(x, names) > 0.8
+    assert readout.score(x, np.random.default_rng(0).permutation(names)) < 0.5
+    assert np.array_equal(readout.classes_[kind(3).fit(x, labels).predict(x)], readout.predict(x))
+
+
+def test_two_classes_have_one_score():
+    x, labels = blobs(300, classes=2)
+    readout = RidgeReadout(penalties=(1e-3,)).fit(x, labels)
+    assert readout.scores(x).shape == (300, 2)
+    assert np.array_equal(readout.decision_function(x) > 0, readout.predict(x) == 1)
+
+
+def test_a_label_that_the_first_rows_did_not_have_is_refused():
+    x, labels = blobs(90)
+    readout = RidgeReadout().partial_fit(x, labels, classes=[0, 1, 2])
+    with pytest.raises(UserError, match="did not have"):
+        readout.partial_fit(x, labels + 1)
+
+
+def test_a_second_fit_forgets_the_first():
+    x, labels = blobs(300)
+    fresh = RidgeReadout(penalties=(1e-3,)).fit(x[:100], labels[:100])
+    again = RidgeReadout(penalties=(1e-3,)).fit(x, labels).fit(x[:100], labels[:100])
+    assert np.array_equal(fresh.coef_, again.coef_)
