@@ -1,6 +1,16 @@
-"""The deep extreme point learning machine of paper 1: frozen random layers on point clouds."""
+"""The deep extreme point learning machine (DEPLM, Nature Communications 16:960, 2025).
+
+DeplmClassifier     the algorithm on arrays of your own, in scikit-learn's conventions
+PointNetwork        sizes of a network; FASHION_MNIST, DVS_GESTURE are the paper's
+FrozenEncoder       such a network on a chip: clouds -> features
+PartNetwork         sizes of a segmentation network; PART_NETWORK is the paper's
+PartEncoder         such a network on a chip: clouds -> features of every point
+ArrayClouds         clouds in memory; CloudSet is the base of clouds made batch by batch
+Chip, ReadConfig    where the random weights come from, and how they are read
+"""
 
 from deplm.encoder import FrozenEncoder
+from deplm.estimators import DeplmClassifier
 from deplm.network import DVS_GESTURE, FASHION_MNIST, PointNetwork, SetAbstraction
 from deplm.points import ArrayClouds, CloudSet
 from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork
@@ -13,6 +23,7 @@ __all__ = [
     "ArrayClouds",
     "Chip",
     "CloudSet",
+    "DeplmClassifier",
     "FrozenEncoder",
     "PartEncoder",
     "PartNetwork",
