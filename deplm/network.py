@@ -108,7 +108,7 @@ class CloudNetwork:
             UserError: clouds that do not fit, see `check`.
         """
         clouds = source.clouds(indices)
-        self.check(clouds, f"{source.name} clouds {indices[0]} to {indices[-1]}:")
+        self.check(clouds, f"{source.name} clouds {indices[0]} to {indices[-1]}")
         clouds = clouds.to(device)
         groupings = self.group(clouds.points, rng)
         return Batch(clouds, groupings, NoiseKey(source.name, tuple(indices)))
@@ -127,20 +127,20 @@ class CloudNetwork:
         points, features = clouds
         shape = tuple(points.shape)
         if points.ndim != 3 or shape[-1] != 3 or points.dtype != torch.float32:
-            raise UserError(f"{name} points {shape} {points.dtype}, expected (B, N, 3) float32")
+            raise UserError(f"{name}: points {shape} {points.dtype}, expected (B, N, 3) float32")
         if tuple(features.shape) != (*shape[:2], self.features) or features.dtype != points.dtype:
             raise UserError(
-                f"{name} features {tuple(features.shape)} {features.dtype}, "
+                f"{name}: features {tuple(features.shape)} {features.dtype}, "
                 f"expected {(*shape[:2], self.features)} float32: {self.features} values a point"
             )
         if not (torch.isfinite(points).all() and torch.isfinite(features).all()):
-            raise UserError(f"{name} NaN or infinite values")
+            raise UserError(f"{name}: NaN or infinite values")
         wanted = self.abstractions[0].centres if self.abstractions else None
         if shape[1] < (wanted or 1):
-            raise UserError(f"{name} {shape[1]} points a cloud, this network needs {wanted or 1}")
+            raise UserError(f"{name}: {shape[1]} points a cloud, this network needs {wanted or 1}")
         if (farthest := points.abs().max()) > FARTHEST:
             raise UserError(
-                f"{name} a coordinate of {farthest:.3g}: scale the clouds to about 1, "
+                f"{name}: a coordinate of {farthest:.3g}: scale the clouds to about 1, "
                 f"at most {FARTHEST:g}"
             )
 

@@ -103,7 +103,7 @@ class ImagePlusNetwork(CloudNetwork):
         super().check(clouds, name)
         if clouds.points.shape[1] != self.side**2:
             raise UserError(
-                f"{name} clouds have {clouds.points.shape[1]} points: "
+                f"{name}: {clouds.points.shape[1]} points a cloud, "
                 f"an image of {self.side} x {self.side} pixels has {self.side**2}"
             )
 

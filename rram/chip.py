@@ -33,9 +33,12 @@ class Chip:
 
     Each cell has a breakdown voltage and a conductance, both drawn from `device`; the
     programming pulse breaks the cells whose breakdown voltage it exceeds, the others count
-    as 0 uS. A signed weight is the difference of two such cells (DEPLM, methods). Each named
-    block has a generator of its own, so blocks do not disturb each other and a chip is the
-    same on every device; the random numbers are NumPy's, on the CPU.
+    as 0 uS. A signed weight is the difference of two such cells (DEPLM, methods):
+
+        W = (G+ - G-) (t / 1 s)^-drift_exponent
+
+    Each named block has a generator of its own, so blocks do not disturb each other and a chip
+    is the same on every device; the random numbers are NumPy's, on the CPU.
 
     Args:
         device: constants of the cells.
@@ -48,6 +51,16 @@ class Chip:
 
     Raises:
         UserError: an argument out of range, or both `sparsity` and a voltage.
+
+    Example:
+        >>> from rram import LSM_40NM, Chip
+        >>> chip = Chip(LSM_40NM, seed=0, programming_voltage_v=3.5, drift_exponent=0.02)
+        >>> fresh = chip.weights("my layer", (6, 51))
+        >>> old = chip.age(seconds=3600).weights("my layer", (6, 51))
+        >>> round(float(old.abs().sum() / fresh.abs().sum()), 3)  # 3600^-0.02
+        0.849
+        >>> chip.cells  # two for every weight
+        612
     """
 
     def __init__(

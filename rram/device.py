@@ -15,9 +15,12 @@ from rram.files import read_numbers
 class Device:
     """One kind of cell: when it breaks down, and how well it conducts afterwards.
 
-    A pristine cell is driven once into dielectric breakdown. Both its breakdown voltage and
-    its conductance after breakdown are random and quasi-normal; a cell that did not break
-    counts as 0 (DEPLM, methods; ESGNN, fig. 1).
+    A pristine cell is driven once into dielectric breakdown. Both its breakdown voltage V_b and
+    its conductance G after breakdown are random and quasi-normal; a cell that did not break
+    counts as 0 (DEPLM, methods; ESGNN, fig. 1):
+
+        V_b ~ N(breakdown_mean_v, breakdown_std_v^2)
+        G = max(0, N(conductance_mean_us, conductance_std_us^2)) if V_b <= V_pulse, else 0
 
     Attributes:
         name: what to call it in results.
@@ -26,6 +29,17 @@ class Device:
         breakdown_mean_v: mean breakdown voltage, in V.
         breakdown_std_v: standard deviation of the same, in V.
         source: where the constants come from.
+
+    Raises:
+        UserError: a constant that is not finite, or not above 0.
+
+    Example:
+        >>> from rram import Device
+        >>> device = Device("mine", conductance_mean_us=12.3, conductance_std_us=1.7)
+        >>> round(device.broken_fraction(3.5), 2)  # of the cells, by a pulse of 3.5 V
+        0.72
+        >>> round(device.programming_voltage_v(sparsity=0.5), 3)
+        3.433
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""ReadConfig measured arrays from CSV files."""
+"""Read measured arrays from CSV files."""
 
 import csv
 import math

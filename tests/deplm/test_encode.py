@@ -37,8 +37,8 @@ class RandomClouds(CloudSet):
         return Clouds(self.points[indices], self.values[indices])
 
 
-def calibrated(source, network, seeds=(0,), reading=ReadConfig(), clouds=24):
-    encoders = [FrozenEncoder(network, Chip(seed=seed), reading) for seed in seeds]
+def calibrated(source, network, seeds=(0,), read_config=ReadConfig(), clouds=24):
+    encoders = [FrozenEncoder(network, Chip(seed=seed), read_config) for seed in seeds]
     for encoder in encoders:
         encoder.calibrate(calibration_batches(source, network, clouds))
     return encoders
@@ -133,20 +133,35 @@ def test_uncalibrated_or_nan_is_refused():
         calibration_batches(source, SMALL, 4)
 
 
-@pytest.mark.parametrize("noise_per", ["product", "batch"])
-def test_noisy_features_repeat_and_differ_between_sets(noise_per):
-    source, reading = RandomClouds(20), ReadConfig(read_noise=0.05, noise_per=noise_per)
-    encoders = calibrated(source, SMALL, reading=reading)
+@pytest.mark.parametrize("noise_on", ["cells", "weight"])
+@pytest.mark.parametrize("noise_per", ["product", "vector", "batch"])
+@pytest.mark.parametrize("bits", [None, 6])
+def test_noisy_features_repeat_and_differ_between_sets(noise_per, bits, noise_on):
+    source, read_config = RandomClouds(20), ReadConfig(0.05, noise_on, noise_per, bits)
+    encoders = calibrated(source, SMALL, read_config=read_config)
     first, second = (encode_all(source, encoders)[0] for _ in range(2))
     assert np.array_equal(first, second)
     source.name = "test"
     assert not np.array_equal(first, encode_all(source, encoders)[0])
 
 
+@pytest.mark.parametrize("bits", [None, 6])
+@pytest.mark.parametrize(("noise_per", "equal"), [("product", False), ("batch", True)])
+def test_noise_per_batch_is_one_read_for_all_its_clouds(bits, noise_per, equal):
+    """Equal clouds of one batch have equal features, with quantised inputs too."""
+    source = RandomClouds(8)
+    source.points[3], source.values[3] = source.points[5], source.values[5]
+    config = ReadConfig(0.05, noise_per=noise_per, input_bits=bits)
+    features = calibrated(source, SMALL, read_config=config)[0](SMALL.batch(source, np.arange(8)))
+    assert torch.allclose(features[3], features[5], atol=1e-6) == equal
+    ideal = calibrated(source, SMALL)[0](SMALL.batch(source, np.arange(8)))
+    assert (features - ideal).abs().mean() > 0.01
+
+
 def test_no_noise_and_no_bits_is_the_shared_projection():
     """The per-product path without effects equals the per-point one."""
     source = RandomClouds(8)
     (ideal,) = calibrated(source, SMALL)
-    (fine,) = calibrated(source, SMALL, reading=ReadConfig(input_bits=16))
+    (fine,) = calibrated(source, SMALL, read_config=ReadConfig(input_bits=16))
     ours, theirs = (encode_all(source, [e])[0] for e in (ideal, fine))
     np.testing.assert_allclose(ours, theirs, atol=2e-3)

@@ -1,9 +1,10 @@
 """Sampling and grouping: compiled, plain torch and the oracle give the same indices."""
 
+import numpy as np
 import pytest
 import torch
 
-from deplm.points import ball_query, farthest_point_sample, gather, three_nearest
+from deplm.points import ArrayClouds, ball_query, farthest_point_sample, gather, three_nearest
 from rram import UserError
 from tests.oracles import point_network as oracle
 
@@ -82,3 +83,40 @@ def test_unfit_clouds_are_refused(points, words):
 def test_three_nearest_needs_three():
     with pytest.raises(UserError, match="2 points"):
         three_nearest(torch.zeros(1, 4, 3), torch.zeros(1, 2, 3))
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_empty_ball_is_refused(plain):
+    """The second centre is far from all points: nothing may be taken for its neighbours."""
+    points = random_clouds(30)
+    centres = points[:, :2].clone()
+    centres[3, 1] += 50
+    with pytest.raises(UserError, match=r"within 0.1 of centre 1 of cloud 3"):
+        ball_query(points, centres, 0.1, 4, plain=plain)
+
+
+def test_arrays_become_clouds():
+    values = np.random.default_rng(0).random((5, 7, 4))
+    clouds = ArrayClouds("test", values[..., :3], values[..., 3:], labels=np.arange(5))
+    points, features = clouds.clouds(np.array([4, 1]))
+    np.testing.assert_array_equal(points, values[[4, 1], :, :3].astype(np.float32))
+    np.testing.assert_array_equal(features, values[[4, 1], :, 3:].astype(np.float32))
+    assert len(clouds) == 5 and ArrayClouds("a", values[..., :3]).clouds([0]).features.numel() == 0
+    assert [len(part) for part in clouds.in_batches()] == [5]
+    with pytest.raises(UserError, match="not drawn"):
+        clouds.redrawn(1)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ((np.zeros((2, 5)),), r"\(2, 5\)"),
+        ((np.zeros((2, 5, 2)),), r"expected \(clouds, points, 3\)"),
+        ((np.full((2, 5, 3), "a"),), "expected numbers"),
+        ((np.zeros((2, 5, 3)), np.zeros((2, 4, 1))), "do not fit points"),
+        ((np.zeros((2, 5, 3)), None, np.zeros(3)), "3 labels of 2 clouds"),
+    ],
+)
+def test_unfit_arrays_are_refused(arrays, said):
+    with pytest.raises(UserError, match=said):
+        ArrayClouds("train", *arrays)
