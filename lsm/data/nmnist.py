@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import event_camera
 from harness import events as event_files
 from harness.cache import cached_arrays, key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of
@@ -158,7 +159,7 @@ def _stand_in(root: Path, kind: str, tiny: bool) -> Path:
     mnist = kind == "simulated-sensor"
     key = key_of(
         files=sorted((root / "mnist").glob("*-ubyte*")) if mnist else (),
-        code=(sys.modules[__name__], nmnist_camera, event_files),
+        code=(sys.modules[__name__], nmnist_camera, event_camera, event_files),
         limits=limits,
         camera=nmnist_camera.NMNIST_CAMERA,
         saccades=nmnist_camera.SACCADES,
@@ -182,7 +183,14 @@ def _mnist_images(root: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         labels = _mnist(root, name, "labels-idx1")
         if labels is None:
             raise UserError(f"{root / 'mnist'}: images without {name}-labels-idx1-ubyte.gz")
-        yield split, read_idx(_mnist(root, name, "images-idx3")), read_idx(labels)
+        found = _mnist(root, name, "images-idx3")
+        images, digits = read_idx(found), read_idx(labels)
+        if images.shape != (*digits.shape, 28, 28) or digits.max(initial=0) > 9:
+            raise UserError(
+                f"{found}: images {images.shape} and labels {digits.shape}, expected (n, 28, 28)"
+                " and n digits: get both files again"
+            )
+        yield split, images, digits
 
 
 def _small_digits() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

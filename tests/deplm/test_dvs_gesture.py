@@ -17,7 +17,7 @@ from deplm.data.dvs_gesture import (
 )
 from deplm.data.dvs_windows import WindowSettings, cut, window_begins
 from deplm.data.stand_ins import dvs_gesture as writer
-from deplm.data.stand_ins.dvs_camera import Camera
+from deplm.data.stand_ins.dvs_camera import GestureCamera
 from deplm.data.stand_ins.dvs_gesture import ensure_stand_in, write_stand_in
 from harness.errors import UserError
 from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
@@ -79,7 +79,7 @@ def test_no_data_gives_the_marked_stand_in_once(tmp_path):
 
 def test_the_stand_in_is_made_again_when_its_lights_change(tmp_path, monkeypatch):
     first = ensure_stand_in(tmp_path, tiny=True)
-    monkeypatch.setitem(writer.LIGHTS, "fluorescent", (Camera(threshold=0.2), 1.0, 0.3, 0.1))
+    monkeypatch.setitem(writer.LIGHTS, "fluorescent", (GestureCamera(threshold=0.2), 1.0, 0.3, 0.1))
     other = ensure_stand_in(tmp_path, tiny=True)
     recordings = [(made / "user01_fluorescent.aedat").read_bytes() for made in (first, other)]
     assert len(recordings[1]) < len(recordings[0])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from deplm.data.stand_ins.dvs_bodies import perform, random_person
-from deplm.data.stand_ins.dvs_camera import Camera
+from deplm.data.stand_ins.dvs_camera import GestureCamera
 
-QUIET = Camera(threshold=0.2, mismatch=0.0, noise_hz=0.0, hot_hz=0.0, refractory_us=0)
+QUIET = GestureCamera(threshold=0.2, mismatch=0.0, noise_hz=0.0, hot_hz=0.0, refractory_us=0)
 WALL = np.zeros((128, 128), np.float32)
 
 
@@ -35,7 +35,7 @@ def test_dark_discs_are_the_other_way_round():
 
 
 def test_refractory_time_is_kept_by_every_pixel():
-    camera = Camera(threshold=0.05, noise_hz=0.0, hot_hz=0.0, refractory_us=3000)
+    camera = GestureCamera(threshold=0.05, noise_hz=0.0, hot_hz=0.0, refractory_us=3000)
     events = camera.film(moving_disc(), WALL, 0, np.random.default_rng(0))
     order = np.lexsort((events.t_us, events.x, events.y))
     x, y, t = events.x[order], events.y[order], events.t_us[order]
@@ -46,7 +46,7 @@ def test_refractory_time_is_kept_by_every_pixel():
 def test_a_still_scene_makes_no_event_but_noise():
     still = moving_disc(speed=0.0)
     assert QUIET.film(still, WALL, 0, np.random.default_rng(0)).count == 0
-    noisy = Camera(noise_hz=1.0, hot_pixels=1, hot_hz=100.0)
+    noisy = GestureCamera(noise_hz=1.0, hot_pixels=1, hot_hz=100.0)
     events = noisy.idle(500, 1_000_000, np.random.default_rng(0))
     assert abs(events.count - 16_484) < 600
     assert events.t_us.min() >= 500 and events.t_us.max() < 1_000_500
@@ -56,7 +56,7 @@ def test_many_events_are_all_kept():
     """More than the first buffer holds."""
     wide = moving_disc(frames=80)
     wide[:, :, 4:6] = 40
-    camera = Camera(threshold=0.01, noise_hz=0.0, hot_hz=0.0, refractory_us=0)
+    camera = GestureCamera(threshold=0.01, noise_hz=0.0, hot_hz=0.0, refractory_us=0)
     events = camera.film(wide, WALL, 0, np.random.default_rng(0))
     assert events.count > 1 << 18
 

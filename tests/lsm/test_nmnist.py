@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.events import as_events, write_events_5byte
 from harness.idx import write_idx
 from lsm.data import nmnist
-from lsm.data.stand_ins.nmnist_camera import SACCADES, EventCamera, record
+from lsm.data.stand_ins.nmnist_camera import SACCADES, SaccadeCamera, record
 
 
 def events(x, y, p, t):
@@ -95,6 +95,15 @@ def test_mnist_goes_before_the_camera(tmp_path):
     assert len(data.train) == 10
 
 
+def test_unfit_mnist_is_said(tmp_path):
+    (tmp_path / "mnist").mkdir()
+    for name in ("train", "t10k"):
+        write_idx(tmp_path / "mnist" / f"{name}-images-idx3-ubyte", np.zeros((9, 28, 28)))
+        write_idx(tmp_path / "mnist" / f"{name}-labels-idx1-ubyte", np.zeros(8))
+    with pytest.raises(UserError, match=r"\(9, 28, 28\) and labels \(8,\)"):
+        nmnist.load(tmp_path)
+
+
 def test_the_camera_is_deterministic_and_quiet_without_a_picture():
     image = np.zeros((28, 28), np.uint8)
     noise = record(image, 3)
@@ -111,7 +120,7 @@ def test_dark_ink_dims_where_it_moves_to():
     # In the third saccade the picture moves to the left: what it uncovers gets brighter.
     image = np.zeros((28, 28), np.uint8)
     image[8:20, 10:18] = 255
-    seen = record(image, 0, EventCamera(noise_hz=0.0))
+    seen = record(image, 0, SaccadeCamera(noise_hz=0.0))
     late = seen.t_us > 240_000
     brighter, darker = (seen.x[late & (seen.p == p)].mean() for p in (1, 0))
     assert brighter > darker + 3

@@ -181,7 +181,7 @@ def perform(
         rng: of pose, speed and width.
 
     Returns:
-        (F, C, 8) float32 capsules for `Camera.film`.
+        (F, C, 8) float32 capsules for `GestureCamera.film`.
     """
     t = np.arange(frames) * frame_us * 1e-6
     sway = _sway(t, rng, rng.uniform(0.4, 2))

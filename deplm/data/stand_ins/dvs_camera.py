@@ -1,9 +1,8 @@
 """A simulated event camera that looks at moving limbs.
 
 The scene is made of capsules (rounded segments) before a still background, as logarithms of
-brightness. A pixel fires whenever its log brightness has moved by its own threshold since its
-last event (Lichtsteiner et al. 2008; interpolation between frames as in Rebecq et al. 2018,
-"ESIM"), keeps silent for a refractory time, and now and then fires for no reason.
+brightness, rendered frame by frame. The pixels are those of `harness.event_camera`; beside what
+they see they fire now and then for no reason, and a few of them (hot pixels) all the time.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from deplm.data.dvs_aedat import HEIGHT, WIDTH
+from harness.event_camera import EventPixels
 from harness.events import Events, as_events
 
 # Columns of a capsule: both ends and radii in pixels, log brightness, depth of its texture.
@@ -19,13 +19,10 @@ X0, Y0, X1, Y1, R0, R1, TONE, TEXTURE = range(8)
 
 
 @dataclass(frozen=True)
-class Camera:
+class GestureCamera(EventPixels):
     """Constants of the sensor under one light.
 
     Attributes:
-        threshold: step of log brightness that makes an event.
-        mismatch: its relative s.d. over the pixels.
-        refractory_us: silence of a pixel after each event.
         noise_hz: events a pixel and second that nothing caused.
         hot_pixels: pixels that fire `hot_hz` times a second.
         hot_hz: their rate.
@@ -34,6 +31,8 @@ class Camera:
 
     threshold: float = 0.067
     mismatch: float = 0.1
+    lowest: float = 0.5
+    highest: float = 1.5
     refractory_us: int = 1000
     noise_hz: float = 0.15
     hot_pixels: int = 4
@@ -54,16 +53,15 @@ class Camera:
         Returns:
             The events in order of time.
         """
-        spread = 1 + self.mismatch * rng.standard_normal((2, HEIGHT, WIDTH))
-        thresholds = (self.threshold * np.clip(spread, 0.5, 1.5)).astype(np.float32)
+        thresholds = self.thresholds(HEIGHT, WIDTH, rng)
         phase = rng.random((HEIGHT, WIDTH), np.float32)  # how near to firing each pixel begins
-        capsules = np.ascontiguousarray(capsules, np.float32)
-        seen = _film(
-            capsules, background, thresholds, phase, start_us, self.frame_us, self.refractory_us
-        )
-        duration_us = len(capsules) * self.frame_us
-        pieces = np.concatenate([seen, self._noise(duration_us, start_us, rng)])
-        return _in_order(pieces)
+        frames, boxes = _render(np.ascontiguousarray(capsules, np.float32), background)
+        offset = (phase.astype(np.float64) - 0.5) * thresholds[0]
+        reference = (frames[0] + offset).astype(np.float32)
+        seen = self.watch(frames, self.frame_us, thresholds, reference, boxes)
+        rows = np.stack([start_us + seen.t_us.astype(np.int64), seen.x, seen.y, seen.p], axis=1)
+        noise = self._noise(len(capsules) * self.frame_us, start_us, rng)
+        return _in_order(np.concatenate([rows, noise]))
 
     def idle(self, start_us: int, duration_us: int, rng: np.random.Generator) -> Events:
         """A still scene: noise only."""
@@ -88,54 +86,21 @@ def _in_order(rows: np.ndarray) -> Events:
 
 
 @njit(cache=True, nogil=True)
-def _film(
-    capsules: np.ndarray,
-    background: np.ndarray,
-    thresholds: np.ndarray,
-    phase: np.ndarray,
-    start_us: int,
-    frame_us: int,
-    refractory_us: int,
-) -> np.ndarray:
+def _render(capsules: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (F, 128, 128), and the boxes (F, 4) in which each differs from the one before."""
     height, width = background.shape
-    old, new = background.copy(), background.copy()
-    reference = np.empty_like(background)
-    last = np.full((height, width), -(1 << 62), np.int64)
-    out = np.empty((1 << 16, 4), np.int64)
-    count = 0
-    box = np.array([height, 0, width, 0])
-    for frame in range(len(capsules)):
-        before = box
-        box = _bounds(capsules[frame], height, width)
-        top, bottom = min(before[0], box[0]), max(before[1], box[1])
-        left, right = min(before[2], box[2]), max(before[3], box[3])
-        new[top:bottom, left:right] = background[top:bottom, left:right]
+    frames = np.empty((len(capsules), height, width), np.float32)
+    boxes = np.empty((len(capsules), 4), np.int64)
+    before = np.array([height, 0, width, 0])
+    for k in range(len(capsules)):
+        frames[k] = background
         for c in range(capsules.shape[1]):
-            _paint(new, capsules[frame, c])
-        if frame == 0:
-            reference[:] = new + (phase - 0.5) * thresholds[0]
-        time = start_us + (frame - 1) * frame_us
-        for y in range(top, bottom):
-            for x in range(left, right):
-                change = new[y, x] - reference[y, x]
-                sign = 1 if change > 0 else 0
-                step = thresholds[sign, y, x]
-                if frame == 0 or abs(change) < step:
-                    continue
-                step = step if sign else -step
-                slope = new[y, x] - old[y, x]
-                for _ in range(int(change / step)):
-                    reference[y, x] += step
-                    part = (reference[y, x] - old[y, x]) / slope if slope != 0.0 else 1.0
-                    t = time + int(frame_us * min(max(part, 0.0), 1.0))
-                    if t - last[y, x] >= refractory_us:
-                        if count == out.shape[0]:
-                            out = np.concatenate((out, np.empty_like(out)))
-                        out[count, 0], out[count, 1], out[count, 2], out[count, 3] = t, x, y, sign
-                        last[y, x] = t
-                        count += 1
-        old[top:bottom, left:right] = new[top:bottom, left:right]
-    return out[:count]
+            _paint(frames[k], capsules[k, c])
+        box = _bounds(capsules[k], height, width)
+        boxes[k, 0], boxes[k, 1] = min(before[0], box[0]), max(before[1], box[1])
+        boxes[k, 2], boxes[k, 3] = min(before[2], box[2]), max(before[3], box[3])
+        before = box
+    return frames, boxes
 
 
 @njit(cache=True, nogil=True)

@@ -15,18 +15,19 @@ from deplm.data import dvs_aedat
 from deplm.data.dvs_aedat import HEIGHT, WIDTH, write_aedat
 from deplm.data.stand_ins import dvs_bodies, dvs_camera
 from deplm.data.stand_ins.dvs_bodies import Person, perform, random_person
-from deplm.data.stand_ins.dvs_camera import Camera
+from deplm.data.stand_ins.dvs_camera import GestureCamera
+from harness import event_camera
 from harness import events as event_files
 from harness.cache import key_of, stand_in
 from harness.events import Events
 
 # Light: (camera, contrast, slope of brightness over the picture, depth of the background).
 LIGHTS = {
-    "fluorescent": (Camera(threshold=0.067, noise_hz=0.15), 1.0, 0.3, 0.1),
-    "led": (Camera(threshold=0.067, noise_hz=0.1), 1.15, 0.0, 0.1),
-    "lab": (Camera(threshold=0.075, noise_hz=0.3, hot_pixels=8), 0.85, 0.5, 0.2),
-    "fluorescent_led": (Camera(threshold=0.067, noise_hz=0.2), 1.05, 0.2, 0.15),
-    "natural": (Camera(threshold=0.071, noise_hz=0.4, hot_pixels=6), 0.9, 0.7, 0.25),
+    "fluorescent": (GestureCamera(threshold=0.067, noise_hz=0.15), 1.0, 0.3, 0.1),
+    "led": (GestureCamera(threshold=0.067, noise_hz=0.1), 1.15, 0.0, 0.1),
+    "lab": (GestureCamera(threshold=0.075, noise_hz=0.3, hot_pixels=8), 0.85, 0.5, 0.2),
+    "fluorescent_led": (GestureCamera(threshold=0.067, noise_hz=0.2), 1.05, 0.2, 0.15),
+    "natural": (GestureCamera(threshold=0.071, noise_hz=0.4, hot_pixels=6), 0.9, 0.7, 0.25),
 }
 TRAIN_LIGHTS, TEST_LIGHTS = ("fluorescent", "led", "lab"), ("fluorescent_led", "natural")
 FIRST_TEST_USER = 24  # as in the official lists
@@ -46,7 +47,7 @@ def ensure_stand_in(parent: Path, *, tiny: bool = False) -> Path:
         UserError: the folder cannot be written.
     """
     size = TINY_SIZE if tiny else SIZE
-    code = sys.modules[__name__], dvs_bodies, dvs_camera, dvs_aedat, event_files
+    code = sys.modules[__name__], dvs_bodies, dvs_camera, event_camera, dvs_aedat, event_files
     pauses = OTHER_US, PAUSE_US
     key = key_of(code=code, size=size, seed=SEED, lights=LIGHTS, pauses=pauses)
     return stand_in(
