@@ -6,9 +6,12 @@ Each pixel remembers the logarithm of the intensity L at its last event and make
 
 which moves L_last by that threshold (Lichtsteiner, Posch and Delbruck 2008). The scene is given
 as frames; L runs straight from one to the next, which gives each event its time (Rebecq, Gehrig
-and Scaramuzza 2018, "ESIM"). After an event a pixel is silent for a refractory time. What the
-cameras add, noise and jitter, and what they look at is theirs: see `deplm.data.stand_ins.dvs_camera`
-and `lsm.data.stand_ins.nmnist_camera`.
+and Scaramuzza 2018, "ESIM"). After an event a pixel is silent for a refractory time.
+
+The two cameras that have these pixels, `deplm.data.stand_ins.dvs_camera` and
+`lsm.data.stand_ins.nmnist_camera`, render what they look at and add noise. That stays apart: one
+draws hot pixels and whole microseconds, the other jitters times and draws fractions, and the data
+made by both are to stay the same to the byte.
 """
 
 from dataclasses import dataclass
