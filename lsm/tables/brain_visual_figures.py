@@ -21,10 +21,10 @@ INSTANCES = 4  # of every letter
 
 def draw_data(run: Run, path: Path) -> Path:
     """Training letters, and a training trial; with the pen's path where it is known."""
-    side = run.data.sides[0]
+    neural = run.data.modalities[0]
     number = run.data.classes.index(SHOWN_LETTER)
-    (first, *_) = np.flatnonzero((side.labels == number) & (side.part != TEST))
-    spikes = side.trains.take(slice(first, first + 1)).dense(np.uint8)[:, 0]
+    (first, *_) = np.flatnonzero((neural.labels == number) & (neural.subset != TEST))
+    spikes = neural.trains.take(slice(first, first + 1)).dense(np.uint8)[:, 0]
     synthetic = run.data.record.kind == "synthetic"
     pen = handwriting.pen_path(SHOWN_LETTER, 0) if synthetic else None
     letters = emnist.load(run.data_root, kind=run.config.data_kind, tiny=run.smoke)

@@ -14,27 +14,27 @@ from sklearn.manifold import TSNE
 from harness.figures import save
 from harness.protocol import Run
 from lsm.tables.figures import ACCENT, INK
-from lsm.tables.zero_shot_models import Model, Specs, encoded, standardised
+from lsm.tables.zero_shot_models import Clip
 from lsm.zero_shot.modalities import (
-    FIT,
-    HELD,
     TEST,
+    TRAIN,
+    VALIDATION,
     PairedModalities,
-    Pool,
     Split,
     make_pairs,
     make_pool,
 )
-from lsm.zero_shot.projections import Features, train_projections
-from lsm.zero_shot.selection import Similarity
+from lsm.zero_shot.projections import Features
+from lsm.zero_shot.retrieval import Pool
+from lsm.zero_shot.similarity import Similarity
 
-IN_PLANE = 400  # items a side in the plane, at most 40 of a class
-IN_MATRIX = 180  # items a side in the similarity matrix
+IN_PLANE = 400  # items a modality in the plane, at most 40 of a class
+IN_MATRIX = 180  # items a modality in the similarity matrix
 QUERIES = 4  # retrieved examples of seen classes, and of unseen ones
 
 
 class Shown(NamedTuple):
-    """What is drawn of one trained model: features of both sides and their embeddings."""
+    """What is drawn of one trained model: features of both modalities and their embeddings."""
 
     data: PairedModalities
     split: Split
@@ -53,19 +53,19 @@ class Shown(NamedTuple):
         return self.similarity(*parts).numpy()
 
 
-def trained_model(run: Run, kind: str, specs: Specs, model: Model, split: Split) -> Shown:
-    """One model of chip 0, trained on a split's seen classes to its last epoch."""
-    found = encoded(run, 0, kind, specs, model.reads)
-    x = standardised(found.features, run.data) if model.standardised else found.features
-    return shown_model(run, x, model, split)
+def trained_model(run: Run, model: Clip, split: Split) -> Shown:
+    """One model of chip 0, trained on a split's seen classes to its last epoch.
 
-
-def shown_model(run: Run, features: Features, model: Model, split: Split) -> Shown:
-    """The same on features of both sides at hand."""
-    pairs = [make_pairs(run.data, split.seen, (FIT, HELD))]
-    options = {"seeds": [[0, 0, 0]], "loss": model.loss, "device": run.device}
-    trained = train_projections(features, pairs, model.recipe, **options)
-    embedded = tuple(trained.embed(n, features[n])[0].cpu() for n in (0, 1))
+    Args:
+        run: its data, device and constants.
+        model: what to train.
+        split: of the classes.
+    """
+    features = model.features.encode(run, 0, split).features
+    pairs = [make_pairs(run.data, split.seen, (TRAIN, VALIDATION))]
+    training = model.training(run, 0, split, pairs, [[0, 0, 0]])
+    *_, (_, embed) = training.epochs()
+    embedded = tuple(embed(n, np.arange(len(features[n])), slice(None))[0].cpu() for n in (0, 1))
     record = run.data.record
     unseen = ", ".join(run.data.classes[c] for c in split)
     title = f"{record.name} ({record.kind}), chip 0, unseen {unseen}"
@@ -73,7 +73,7 @@ def shown_model(run: Run, features: Features, model: Model, split: Split) -> Sho
 
 
 def similarity_matrix(path: Path, shown: Shown) -> Path:
-    """Similarity of test items of both sides, class by class, and its class means."""
+    """Similarity of test items of both modalities, class by class, and its class means."""
     order = [*shown.split.seen, *shown.split]
     pool = shown.pool(order, max(1, IN_MATRIX // len(order)))
     alike = shown.alike(pool)
@@ -96,7 +96,7 @@ def similarity_matrix(path: Path, shown: Shown) -> Path:
     classes.set_xticks(range(len(order)), names)
     classes.set_yticks(range(len(order)), names)
     for axis in (every, classes):
-        one, other = (side.name for side in shown.data.sides)
+        one, other = (modality.name for modality in shown.data.modalities)
         axis.set(xlabel=f"{other}, class", ylabel=f"{one}, class")
     _part_unseen(every, [np.sum(np.isin(labels, shown.split.seen)) for labels in pool.labels])
     _part_unseen(classes, [len(shown.split.seen)] * 2)
@@ -112,7 +112,7 @@ def _part_unseen(axis: Axes, at: list[int]) -> None:
 
 
 def planes(path: Path, shown: Shown) -> Path:
-    """t-SNE of both sides' features apart, and of their embeddings together."""
+    """t-SNE of both modalities' features apart, and of their embeddings together."""
     count = min(40, IN_PLANE // len(shown.data.classes))
     pool = shown.pool([*shown.split.seen, *shown.split], count)
     before = [x[rows] for x, rows in zip(shown.features, pool.rows, strict=True)]
@@ -124,11 +124,11 @@ def planes(path: Path, shown: Shown) -> Path:
     axes = figure.subplots(1, 3)
     for n, (axis, x) in enumerate(zip(axes, before, strict=False)):
         _scatter(axis, shown, _plane(x), pool.labels[n], n)
-        axis.set_title(f"{shown.data.sides[n].name}: reservoir features")
+        axis.set_title(f"{shown.data.modalities[n].name}: reservoir features")
     points, count = _plane(joined), len(after[0])
     _scatter(axes[2], shown, points[:count], pool.labels[0], 0)
     _scatter(axes[2], shown, points[count:], pool.labels[1], 1)
-    one, other = (side.name for side in shown.data.sides)
+    one, other = (modality.name for modality in shown.data.modalities)
     axes[2].set_title(f"after projection: {one} o, {other} +")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", frameon=False, markerscale=2)
@@ -141,27 +141,33 @@ def _plane(x: np.ndarray) -> np.ndarray:
     return TSNE(perplexity=neighbours, random_state=0).fit_transform(x)
 
 
-def _scatter(axis: Axes, shown: Shown, points: np.ndarray, labels: np.ndarray, side: int) -> None:
+def _scatter(
+    axis: Axes, shown: Shown, points: np.ndarray, labels: np.ndarray, modality: int
+) -> None:
     colours = colormaps["tab10" if len(shown.data.classes) <= 10 else "nipy_spectral"]
     many = max(len(shown.data.classes) - 1, 1)
     for n, name in enumerate(shown.data.classes):
         mine = labels == n
         colour = colours(n) if len(shown.data.classes) <= 10 else colours(n / many)
-        style = {"facecolors": "none", "edgecolors": [colour]} if side == 0 else {"color": colour}
+        style = (
+            {"facecolors": "none", "edgecolors": [colour]} if modality == 0 else {"color": colour}
+        )
         about = f"{name}, unseen" if n in shown.split else name
-        axis.scatter(*points[mine].T, s=14, marker="o+"[side], linewidths=0.9, label=about, **style)
+        axis.scatter(
+            *points[mine].T, s=14, marker="o+"[modality], linewidths=0.9, label=about, **style
+        )
     axis.set(xticks=[], yticks=[])
 
 
 def retrieved(
     path: Path, shown: Shown, picture: Callable[[int, np.ndarray], np.ndarray], size: int
 ) -> Path:
-    """Queries of the first side, seen and unseen, and the five items that each finds.
+    """Queries of the first modality, seen and unseen, and the five items that each finds.
 
     Args:
         path: of the PNG.
         shown: the model.
-        picture: (side, dense spikes (T, channels)) -> image to draw.
+        picture: (modality, dense spikes (T, channels)) -> image to draw.
         size: items a class in the pools.
     """
     figure = Figure(figsize=(11, 1.25 * QUERIES + 0.9), layout="constrained")
@@ -190,12 +196,16 @@ def _found_row(
 ) -> None:
     wanted = pool.labels[0][query]
     for n, axis in enumerate(axes):
-        side, at = (0, query) if n == 0 else (1, best[n - 1])
-        spikes = shown.data.sides[side].trains.take(pool.rows[side][[at]]).dense(np.uint8)[:, 0]
-        shade, aspect = ("gray_r", "auto") if side == 0 else ("gray", "equal")
-        axis.imshow(picture(side, spikes), cmap=shade, aspect=aspect)
+        modality, at = (0, query) if n == 0 else (1, best[n - 1])
+        spikes = (
+            shown.data.modalities[modality]
+            .trains.take(pool.rows[modality][[at]])
+            .dense(np.uint8)[:, 0]
+        )
+        shade, aspect = ("gray_r", "auto") if modality == 0 else ("gray", "equal")
+        axis.imshow(picture(modality, spikes), cmap=shade, aspect=aspect)
         axis.set(xticks=[], yticks=[])
-        label = pool.labels[side][at]
+        label = pool.labels[modality][at]
         colour = INK if n == 0 else "#2e8b57" if label == wanted else ACCENT
         axis.set_title(shown.data.classes[label], color=colour, fontsize=9, pad=2)
         for spine in axis.spines.values():
@@ -237,7 +247,8 @@ def distribution(path: Path, rows: Sequence[dict], chance: float, title: str) ->
 def _of_chips(row: dict, start: str) -> np.ndarray:
     """(chips, splits) of the details whose keys are `start` and the chip's number."""
     details = row["details"].items()
-    return np.array([x for key, x in details if key.removeprefix(start).isdigit()])
+    values = [x for key, x in details if key.removeprefix(start).isdigit()]
+    return np.array(values)
 
 
 def draw_zero_shot(

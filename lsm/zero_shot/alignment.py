@@ -5,44 +5,53 @@ item of an unseen class lies where its features resemble those of seen classes. 
 correlations of items that share nothing but their class span the same space.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from harness.readout import RidgeReadout
-from lsm.zero_shot.projections import Features, Pairs
-from lsm.zero_shot.selection import Embed, Trainer
+from lsm.zero_shot.projections import Features
+from lsm.zero_shot.retrieval import Embed
+from lsm.zero_shot.training import Pairs, Training
 
 
-def ridge_alignment(features: Features, penalties: Sequence[float]) -> Trainer:
-    """A trainer for `lsm.zero_shot.study`: the candidates are the penalties.
+class RidgeAlignment(Training):
+    """M models in closed form; the candidates are the penalties.
 
     Args:
         features: (items, D) of both modalities.
+        pairs: M sets of training pairs; an item in two of them counts once.
         penalties: of the ridge, relative as in `RidgeReadout`.
     """
 
-    def train(pairs: list[Pairs], _: list[list[int]], measure: Callable[[Embed], None]) -> None:
-        fitted = [[_statistics(features[n], p[n], p.labels) for n in (0, 1)] for p in pairs]
-        for penalty in penalties:
-            for sides in fitted:
-                for ridge in sides:
-                    ridge.solve(penalty)
-            measure(lambda side, rows, models: _scores(fitted[models], features[side][rows], side))
+    def __init__(
+        self, features: Features, pairs: Sequence[Pairs], penalties: Sequence[float]
+    ) -> None:
+        self.features, self.penalties = features, penalties
+        self.models = [[_statistics(features[n], p[n], p.labels) for n in (0, 1)] for p in pairs]
 
-    return train
+    def epochs(self, after: int = 0) -> Iterator[tuple[int, Embed]]:
+        """One penalty at a time."""
+        for number, penalty in enumerate(self.penalties[after:], after + 1):
+            for model in self.models:
+                for ridge in model:
+                    ridge.solve(penalty)
+            yield number, self.embed
+
+    def embed(self, modality: int, rows: np.ndarray, models: slice = slice(None)) -> torch.Tensor:
+        """Scores (models, rows, classes) of items of modality 0 or 1, of mean 0 an item.
+
+        What is the same for all classes says nothing.
+        """
+        x = self.features[modality][rows]
+        scores = [torch.from_numpy(m[modality].scores(x)) for m in self.models[models]]
+        widest = max(s.shape[1] for s in scores)
+        centred = [s - s.mean(1, keepdim=True) for s in scores]
+        return torch.stack([torch.nn.functional.pad(s, (0, widest - s.shape[1])) for s in centred])
 
 
 def _statistics(x: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> RidgeReadout:
     rows, first = np.unique(rows, return_index=True)
     classes, targets = np.unique(labels[first], return_inverse=True)
     return RidgeReadout(len(classes)).partial_fit(x[rows], targets)
-
-
-def _scores(fitted: list[list[RidgeReadout]], x: np.ndarray, side: int) -> torch.Tensor:
-    # Mean-free scores: what is the same for all classes says nothing.
-    found = [torch.from_numpy(sides[side].scores(x)) for sides in fitted]
-    widest = max(s.shape[1] for s in found)
-    centred = [s - s.mean(1, keepdim=True) for s in found]
-    return torch.stack([torch.nn.functional.pad(s, (0, widest - s.shape[1])) for s in centred])

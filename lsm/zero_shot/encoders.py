@@ -1,11 +1,11 @@
-"""SRNN-CLIP and SRNN-Prototype: spiking recurrent encoders trained end to end (LSM paper).
+"""Pairs of encoders that are trained one model after the other, by contrast or by prototypes.
 
-Each side is the supervised tables' SRNN-ANN network, whose linear readout gives the embedding;
-the losses are those on frozen reservoirs. The paper publishes no constants of these encoders:
-those of its supervised networks stand in.
+`SpikingEncoders` are the LSM paper's SRNN-CLIP and SRNN-Prototype: recurrent spiking networks
+trained end to end (`zero_shot_train.py`, `zero_shot_prototype_trainable.py`).
 """
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,115 +14,183 @@ from torch import nn
 from harness.errors import UserError
 from lsm.spikes import SpikeTrains
 from lsm.training.recurrent import RecurrentNetwork, TrainedSpec
-from lsm.zero_shot.projections import (
-    ACTIVATIONS,
-    Batches,
-    Loss,
-    Pairs,
-    ProjectionConfig,
-    adam,
-    contrastive_loss,
-)
-from lsm.zero_shot.selection import Embed, Trainer
+from lsm.zero_shot.losses import contrastive_loss, prototype_loss
+from lsm.zero_shot.projections import ACTIVATIONS, Features, ProjectionConfig, Projections
+from lsm.zero_shot.retrieval import Embed, Pool
+from lsm.zero_shot.training import Batches, GradientTraining, Pairs, Seed, adam, check_pairs
 
 AT_ONCE = 512  # items embedded together
-LARGEST_GRADIENT = 1.0  # norm of a model's gradient
-
-Sides = tuple[SpikeTrains, SpikeTrains]
 
 
-class Encoders(nn.Module):
-    """One trained network a side.
+class PairEncoder(nn.Module):
+    """Two encoders, one a modality: `forward(modality, items)` gives embeddings (B, d)."""
+
+
+class SpikingEncoders(PairEncoder):
+    """One trained spiking network a modality; its linear readout of rates gives the embedding.
 
     Args:
         specs: of both networks; their number of classes is the width of the embedding.
-        recipe: its activation and whether embeddings have length 1.
+        config: its activation and whether embeddings have length 1.
         seed: of the first weights.
     """
 
     def __init__(
-        self, specs: tuple[TrainedSpec, TrainedSpec], recipe: ProjectionConfig, seed: int
+        self, specs: tuple[TrainedSpec, TrainedSpec], config: ProjectionConfig, seed: int
     ) -> None:
         super().__init__()
-        self.recipe = recipe
-        self.sides = nn.ModuleList(
+        self.config = config
+        self.networks = nn.ModuleList(
             RecurrentNetwork(spec, 2 * seed + n) for n, spec in enumerate(specs)
         )
 
-    def forward(self, side: int, trains: SpikeTrains) -> torch.Tensor:
-        """Embeddings (B, d) of the spike trains of side 0 or 1."""
-        out = ACTIVATIONS[self.recipe.activation](self.sides[side](trains))
-        return nn.functional.normalize(out, dim=-1) if self.recipe.normalise else out
+    def forward(self, modality: int, trains: SpikeTrains) -> torch.Tensor:
+        """Embeddings (B, d) of the spike trains of modality 0 or 1."""
+        out = ACTIVATIONS[self.config.activation](self.networks[modality](trains))
+        return nn.functional.normalize(out, dim=-1) if self.config.normalise else out
 
     @property
     def trained_weights(self) -> int:
-        """Of both sides, without biases."""
-        return sum(side.trained_weights for side in self.sides)
+        """Of both networks, without biases."""
+        return sum(network.trained_weights for network in self.networks)
 
 
-def srnn_trainer(
-    trains: Sides,
-    specs: tuple[TrainedSpec, TrainedSpec],
-    recipe: ProjectionConfig,
-    loss: Loss | None,
-    device: str,
-) -> Trainer:
-    """A trainer for `lsm.zero_shot.study`: the candidates are the epochs.
+class LinearEncoders(PairEncoder):
+    """One projection a modality on frozen features, as an encoder of its own.
 
     Args:
-        trains: spike trains of both sides.
-        specs: of both networks.
-        recipe: of the training; its layers and learned scale do not apply.
-        loss: another than the recipe's.
-        device: of torch.
+        inputs: features of the first and of the second modality.
+        config: of the projections.
+        seed: of the first weights.
     """
 
-    def of_batch(model: Encoders, batch: list[torch.Tensor]) -> torch.Tensor:
-        sides = (
-            model(n, trains[n].take(rows[0].cpu().numpy()))[None]
-            for n, rows in enumerate(batch[:2])
-        )
-        if loss is not None:
-            return loss(*sides, batch[2])
-        options = {"targets": recipe.targets, "scale": 1 / recipe.temperature}
-        return contrastive_loss(*sides, batch[2], **options)
+    def __init__(self, inputs: tuple[int, int], config: ProjectionConfig, seed: Seed) -> None:
+        super().__init__()
+        self.projections = Projections(inputs, config, [seed])
 
-    def train(pairs: list[Pairs], seeds: list[list[int]], measure: Callable[[Embed], None]) -> None:
-        numbers = [int(np.random.default_rng(seed).integers(2**31)) for seed in seeds]
-        models = [Encoders(specs, recipe, number).to(device) for number in numbers]
-        optimizers = [adam(model, recipe) for model in models]
-        batches = [
-            Batches([p], recipe.batch_size, [s], device) for p, s in zip(pairs, seeds, strict=True)
+    def forward(self, modality: int, x: torch.Tensor) -> torch.Tensor:
+        """Embeddings (B, d) of features (B, D) of modality 0 or 1."""
+        return self.projections(modality, x)[0]
+
+
+def first_weights(seed: Seed) -> int:
+    """A number for torch's generators from a seed of several numbers."""
+    return int(np.random.default_rng(seed).integers(2**31))
+
+
+class EncoderTraining(GradientTraining):
+    """Train M pairs of encoders, one after the other within an epoch.
+
+    Args:
+        inputs: items of both modalities: features (items, D) or spike trains.
+        encoders: M pairs of encoders.
+        pairs: M sets of training pairs.
+        seeds: M seeds of the order of pairs.
+        config: of the training.
+        largest_gradient: norm that a model's gradient is cut to; None: not cut (LSM, code).
+        device: of torch.
+
+    Raises:
+        UserError: see `check_pairs`.
+    """
+
+    def __init__(
+        self,
+        inputs: Features | tuple[SpikeTrains, SpikeTrains],
+        encoders: Sequence[PairEncoder],
+        pairs: Sequence[Pairs],
+        seeds: Sequence[Seed],
+        config: ProjectionConfig,
+        largest_gradient: float | None = None,
+        device: str = "cpu",
+    ) -> None:
+        check_pairs(pairs, seeds)
+        self.inputs, self.config, self.device = inputs, config, device
+        self.largest_gradient = largest_gradient
+        self.model = nn.ModuleList(encoders).to(device)
+        self.batches = [
+            Batches([p], config.batch_size, [s], device) for p, s in zip(pairs, seeds, strict=True)
         ]
-        for epoch in range(1, recipe.epochs + 1):
-            for model, optimizer, mine in zip(models, optimizers, batches, strict=True):
-                for batch in mine:
-                    optimizer.zero_grad()
-                    of_batch(model, batch).sum().backward()
-                    _limit_gradients(model)
-                    optimizer.step()
-            measure(lambda side, rows, chosen: _embedded(models[chosen], trains[side], side, rows))
-            print(f"epoch {epoch} of {recipe.epochs}", flush=True)
+        self.optimiser = adam(self.model, config.learning_rate)
 
-    return train
+    @abstractmethod
+    def loss(
+        self, encoder: PairEncoder, rows: list[torch.Tensor], labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Of one batch of pairs: rows of both modalities and labels, each (1, B)."""
+
+    def epochs(self, after: int = 0) -> Iterator[tuple[int, Embed]]:
+        """One epoch at a time."""
+        for batches in self.batches:
+            batches.skip(after)
+        for epoch in range(after + 1, self.config.epochs + 1):
+            for encoder, batches in zip(self.model, self.batches, strict=True):
+                for *rows, labels in batches:
+                    self.optimiser.zero_grad()  # the other models' stay None: they take no step
+                    self.loss(encoder, rows, labels).backward()
+                    self._check_gradient(encoder)
+                    self.optimiser.step()
+            yield epoch, self.embed
+
+    def encode(self, encoder: PairEncoder, modality: int, rows: np.ndarray) -> torch.Tensor:
+        """Embeddings (B, d) of items of modality 0 or 1."""
+        items = self.inputs[modality]
+        if isinstance(items, SpikeTrains):
+            return encoder(modality, items.take(rows))
+        return encoder(modality, torch.from_numpy(items[rows]).to(self.device))
+
+    @torch.no_grad()
+    def embed(self, modality: int, rows: np.ndarray, models: slice = slice(None)) -> torch.Tensor:
+        """Embeddings (models, rows, d) of items of modality 0 or 1."""
+        chunks = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+        parts = [
+            torch.stack([self.encode(encoder, modality, part) for encoder in self.model[models]])
+            for part in chunks
+        ]
+        return torch.cat(parts, 1)
+
+    def _check_gradient(self, encoder: PairEncoder) -> None:
+        # Through a hundred steps gradients may grow without bound.
+        limit = self.largest_gradient or float("inf")
+        norm = nn.utils.clip_grad_norm_(encoder.parameters(), limit)
+        if not torch.isfinite(norm):
+            raise UserError(
+                "the gradient is no finite number; smaller first weights or "
+                "--set largest_gradient=1 keep it finite"
+            )
 
 
-def _limit_gradients(model: Encoders) -> None:
-    # Through a hundred steps they may grow without bound.
-    norm = nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
-    if not torch.isfinite(norm):
-        raise UserError(
-            "SRNN: the gradient is no finite number; start from smaller weights (const)"
-        )
+class ContrastiveTraining(EncoderTraining):
+    """Encoders trained by `contrastive_loss` (SRNN-CLIP)."""
+
+    def loss(
+        self, encoder: PairEncoder, rows: list[torch.Tensor], labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Of one batch of pairs."""
+        first, second = (self.encode(encoder, n, rows[n][0].cpu().numpy())[None] for n in (0, 1))
+        options = {"targets": self.config.targets, "scale": 1 / self.config.temperature}
+        return contrastive_loss(first, second, labels, **options).sum()
 
 
-@torch.no_grad()
-def _embedded(
-    models: list[Encoders], trains: SpikeTrains, side: int, rows: np.ndarray
-) -> torch.Tensor:
-    """(M, rows, d)."""
-    parts = []
-    for start in range(0, len(rows), AT_ONCE):
-        x = trains.take(rows[start : start + AT_ONCE])
-        parts.append(torch.stack([model(side, x) for model in models]))
-    return torch.cat(parts, 1)
+class PrototypeTraining(EncoderTraining):
+    """Encoders trained by `prototype_loss` (LSM-Prototype, SRNN-Prototype).
+
+    Attributes:
+        queries: items that the loss is taken on. The published script takes *test* items of the
+            seen classes. None: the support itself, which is training items.
+    """
+
+    queries: Pool | None = None
+
+    def loss(
+        self, encoder: PairEncoder, rows: list[torch.Tensor], labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Of one batch of support pairs."""
+        parts = [self.encode(encoder, n, rows[n][0].cpu().numpy()) for n in (0, 1)]
+        support, support_labels = torch.cat(parts), labels[0].repeat(2)
+        queries, query_labels = support, support_labels
+        if self.queries is not None:
+            queries = torch.cat([self.encode(encoder, n, self.queries.rows[n]) for n in (0, 1)])
+            query_labels = torch.from_numpy(np.concatenate(self.queries.labels)).to(labels.device)
+        temperature = self.config.temperature
+        return prototype_loss(queries, query_labels, support, support_labels, temperature)

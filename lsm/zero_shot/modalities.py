@@ -11,31 +11,31 @@ from harness.errors import UserError
 from harness.protocol import DataRecord, split_groups
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
-from lsm.zero_shot.projections import Pairs
-from lsm.zero_shot.retrieval import draw_pool
+from lsm.zero_shot.retrieval import Pool, first_items
+from lsm.zero_shot.training import Pairs
 
-FIT, HELD, TEST = range(3)  # parts of the items: to train on, to choose on, to measure on
+TRAIN, VALIDATION, TEST = range(3)  # subsets of the items
 
 
 @dataclass(frozen=True)
-class Side:
+class Modality:
     """One modality.
 
     Attributes:
         name: for people, "audio" for instance.
         trains: spike trains of all N items, training items first.
         labels: (N,) index into the common classes.
-        part: (N,) FIT, HELD or TEST.
+        subset: (N,) TRAIN, VALIDATION or TEST.
     """
 
     name: str
     trains: SpikeTrains
     labels: np.ndarray
-    part: np.ndarray
+    subset: np.ndarray
 
-    def rows(self, *parts: int) -> np.ndarray:
-        """Rows of the items of these parts, ascending."""
-        return np.flatnonzero(np.isin(self.part, parts))
+    def rows(self, *subsets: int) -> np.ndarray:
+        """Rows of the items of these subsets, ascending."""
+        return np.flatnonzero(np.isin(self.subset, subsets))
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class PairedModalities:
     """Both modalities; the first one's items are the paper's queries.
 
     Attributes:
-        classes: names that both sides share.
-        sides: first and second.
+        classes: names that both share.
+        modalities: first and second.
         record: what a results file says of the data; its kind is the weaker of the two.
-        copies: with how many items of the second side each training item of the first is paired.
+        test_copies: how often a test item of the first may be in a pool that has too few.
     """
 
     classes: tuple[str, ...]
-    sides: tuple[Side, Side]
+    modalities: tuple[Modality, Modality]
     record: DataRecord
-    copies: int = 1
+    test_copies: int = 1
 
 
 class Split(tuple):
@@ -104,7 +104,7 @@ def match(
     classes: Sequence[str] | None = None,
     limits: tuple[int | None, int | None] = (None, None),
     fraction: float = 1 / 6,
-    copies: int = 1,
+    test_copies: int = 1,
 ) -> PairedModalities:
     """Bring two data sets to common classes, and hold out training items to choose on.
 
@@ -115,86 +115,94 @@ def match(
         first: the modality of the queries.
         second: the other one.
         names: of the modalities.
-        classes: those to use; None: all, which must be the same on both sides.
+        classes: those to use; None: all, which must be the same in both.
         limits: at most so many training items a class, the first ones.
         fraction: of the training items (groups, where known) to choose on.
-        copies: see `PairedModalities`.
+        test_copies: see `PairedModalities`.
 
     Raises:
-        UserError: a class that one side lacks, in the data or in one of its parts.
+        UserError: a class that one modality lacks, in the data or in one of its subsets.
     """
     if classes is None:
         classes = first.classes
         odd = sorted(set(first.classes) ^ set(second.classes))
         if odd:
             raise UserError(f"classes {', '.join(odd)} are in one of {' and '.join(names)} only")
-    sides = tuple(
-        _side(data, name, classes, limit, fraction)
+    modalities = tuple(
+        _modality(data, name, classes, limit, fraction)
         for data, name, limit in zip((first, second), names, limits, strict=True)
     )
-    return PairedModalities(tuple(classes), sides, _record((first, second), sides), copies)
+    record = _record((first, second), modalities)
+    return PairedModalities(tuple(classes), modalities, record, test_copies)
 
 
 def make_pairs(
     data: PairedModalities,
     classes: Sequence[int],
-    parts: Sequence[int],
+    subsets: Sequence[int],
     relabel: np.ndarray | None = None,
+    copies: int = 1,
 ) -> Pairs:
-    """Training pairs class by class: all n items of the first side with the first n of the second.
+    """Training pairs class by class: all n items of the first with the first n of the second.
 
-    Where the second has fewer, it starts again (LSM paper, code: the first n images with all n
-    utterances of a class). With `data.copies` the first side is gone through so many times.
+    Where the second has fewer, it starts again (LSM, code: the first n images with all n
+    utterances of a class).
 
     Args:
         data: both modalities.
         classes: which are paired.
-        parts: of which items are taken.
-        relabel: (classes,) as what class an item of the second side counts; None: its own.
+        subsets: of which items are taken.
+        relabel: (classes,) as what class an item of the second modality counts; None: its own.
+        copies: how often the first is gone through, each time with the next of the second.
     """
-    labels = [data.sides[0].labels, _relabelled(data.sides[1].labels, relabel)]
-    rows = [side.rows(*parts) for side in data.sides]
+    labels = [data.modalities[0].labels, _relabelled(data.modalities[1].labels, relabel)]
+    rows = [modality.rows(*subsets) for modality in data.modalities]
     found = []
     for number in classes:
         mine, other = (r[x[r] == number] for r, x in zip(rows, labels, strict=True))
-        mine = np.tile(mine, data.copies)
+        mine = np.tile(mine, copies)
         found.append((mine, np.resize(other, len(mine)), np.full(len(mine), number)))
     return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Items among which is searched: rows of both sides and the classes they count as."""
-
-    rows: tuple[np.ndarray, np.ndarray]
-    labels: tuple[np.ndarray, np.ndarray]
 
 
 def make_pool(
     data: PairedModalities,
     classes: Sequence[int],
-    part: int,
+    subset: int,
     size: int,
     relabel: np.ndarray | None = None,
 ) -> Pool:
-    """At most `size` items a class of both sides, see `draw_pool`."""
+    """The first `size` items a class of both modalities, or all there are.
+
+    Args:
+        data: both modalities.
+        classes: of the pool.
+        subset: which items: VALIDATION or TEST.
+        size: items a class.
+        relabel: see `make_pairs`.
+    """
     rows, labels = [], []
-    for number, side in enumerate(data.sides):
-        mine = side.rows(part)
-        counted = _relabelled(side.labels, relabel if number else None)[mine]
-        drawn = draw_pool(counted, classes, size)
-        rows.append(mine[drawn])
-        labels.append(counted[drawn])
+    for number, modality in enumerate(data.modalities):
+        mine = modality.rows(subset)
+        counted = _relabelled(modality.labels, relabel if number else None)[mine]
+        repeats = data.test_copies if subset == TEST and number == 0 else 1
+        chosen = first_items(counted, classes, size, repeats)
+        rows.append(mine[chosen])
+        labels.append(counted[chosen])
     return Pool(tuple(rows), tuple(labels))
 
 
 def pool_note(data: PairedModalities, size: int) -> str:
     """What a reader has to know where test items are fewer than a pool asks for, or ""."""
     notes = []
-    for side in data.sides:
-        counts = np.bincount(side.labels[side.rows(TEST)])
-        if counts.min() < size:
-            notes.append(f"{side.name} pool {counts.min()} a class, all there are, not {size}")
+    for modality, repeats in zip(data.modalities, (data.test_copies, 1), strict=True):
+        fewest = np.bincount(modality.labels[modality.rows(TEST)]).min()
+        if fewest >= size:
+            continue
+        most = min(size, fewest * repeats)
+        times = f" up to {-(-most // fewest)} times each" if most > fewest else ""
+        short = f", not {size}" if most < size else ""
+        notes.append(f"{modality.name} pool {most} a class{short}: all {fewest} there are{times}")
     return "; ".join(notes)
 
 
@@ -202,12 +210,12 @@ def _relabelled(labels: np.ndarray, relabel: np.ndarray | None) -> np.ndarray:
     return labels if relabel is None else relabel[labels]
 
 
-def _side(
+def _modality(
     data: SpikeSet, name: str, classes: Sequence[str], limit: int | None, fraction: float
-) -> Side:
+) -> Modality:
     strange = [c for c in classes if c not in data.classes]
     if strange:
-        raise UserError(f"{name} ({data.name}) lacks class {', '.join(strange)} of the other side")
+        raise UserError(f"{name} ({data.name}) lacks class {', '.join(strange)} of the other one")
     number = np.full(len(data.classes), -1)
     number[[data.classes.index(c) for c in classes]] = np.arange(len(classes))
     train, test = number[data.train_labels], number[data.test_labels]
@@ -222,25 +230,25 @@ def _side(
             held[mine[len(mine) - max(1, round(fraction * len(mine))) :]] = True
     trains = SpikeTrains.concatenate([data.train.take(kept), data.test.take(tested)])
     labels = np.concatenate([train[kept], test[tested]])
-    part = np.concatenate([np.where(held, HELD, FIT), np.full(len(tested), TEST)])
-    _check(name, classes, labels, part)
-    return Side(name, trains, labels, part)
+    subset = np.concatenate([np.where(held, VALIDATION, TRAIN), np.full(len(tested), TEST)])
+    _check(name, classes, labels, subset)
+    return Modality(name, trains, labels, subset)
 
 
-def _check(name: str, classes: Sequence[str], labels: np.ndarray, part: np.ndarray) -> None:
+def _check(name: str, classes: Sequence[str], labels: np.ndarray, subset: np.ndarray) -> None:
     what = ("training", "validation", "test")
     for which, about in enumerate(what):
-        counts = np.bincount(labels[part == which], minlength=len(classes))
+        counts = np.bincount(labels[subset == which], minlength=len(classes))
         if counts.min() == 0:
             missing = ", ".join(classes[n] for n in np.flatnonzero(counts == 0))
             raise UserError(
-                f"{name} has no {about} item of class {missing}; the other side needs it"
+                f"{name} has no {about} item of class {missing}; the other one needs it"
             )
 
 
-def _record(sets: tuple[SpikeSet, SpikeSet], sides: tuple[Side, Side]) -> DataRecord:
+def _record(sets: tuple[SpikeSet, SpikeSet], modalities: tuple[Modality, Modality]) -> DataRecord:
     digest = hashlib.sha256("".join(s.sha256 for s in sets).encode()).hexdigest()
     kind = max((s.kind for s in sets), key=KINDS.index)
-    tested = [len(side.rows(TEST)) for side in sides]
-    trained = [len(side.labels) - n for side, n in zip(sides, tested, strict=True)]
+    tested = [len(m.rows(TEST)) for m in modalities]
+    trained = [len(m.labels) - n for m, n in zip(modalities, tested, strict=True)]
     return DataRecord(" + ".join(s.name for s in sets), kind, sum(trained), sum(tested), digest)

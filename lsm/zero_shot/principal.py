@@ -9,28 +9,28 @@ RELATIVE_FLOOR = 0.1  # of the mean deviation: features that hardly vary are not
 
 
 def principal(features: Features, data: PairedModalities, split: Split, count: int) -> Features:
-    """Scores on the first principal components of each side, of deviation at most 1.
+    """Scores on the first principal components of each modality, of deviation at most 1.
 
     Features are standardised first. Means, deviations and components are those of the training
     items of seen classes: nothing of an unseen class is looked at, labelled or not.
 
     Args:
-        features: (items, D) of both sides.
+        features: (items, D) of both modalities.
         data: whose items they are.
         split: its seen classes.
-        count: components of each side; fewer, where there are fewer items.
+        count: components of each modality; fewer, where there are fewer items.
 
     Returns:
-        (items, count) float32 of both sides.
+        (items, count) float32 of both modalities.
     """
-    found = []
-    for x, side in zip(features, data.sides, strict=True):
-        fit = (side.part != TEST) & np.isin(side.labels, split.seen)
+    scores_of_both = []
+    for x, modality in zip(features, data.modalities, strict=True):
+        fit = (modality.subset != TEST) & np.isin(modality.labels, split.seen)
         mean, deviation = x[fit].mean(0), x[fit].std(0)
         z = (x - mean) / (deviation + RELATIVE_FLOOR * deviation.mean())
         scores = z @ _axes(z[fit], min(count, fit.sum() - 1))
-        found.append((scores / scores[fit].std(0).max()).astype(np.float32))
-    return tuple(found)
+        scores_of_both.append((scores / scores[fit].std(0).max()).astype(np.float32))
+    return tuple(scores_of_both)
 
 
 def _axes(z: np.ndarray, count: int) -> np.ndarray:

@@ -1,77 +1,46 @@
 """How a zero-shot model is measured: seen and unseen pools, and choices on held-out classes.
 
-A model of a split is trained on all training pairs of its seen classes. Whatever is chosen (the
-epoch, the penalty, one of several recipes: the *candidate*) is chosen by other models, the
-*pseudo* ones. They see the training items to fit only, and leave out further classes of the seen
-ones: held-out items of the classes they saw choose the candidate for the seen figure, held-out
-items of those further classes the candidate for the unseen figure.
+A model of a split is trained on all training pairs of its seen classes. Candidates (epochs,
+penalties, one of several recipes) are chosen by other models, the *selection models*. They see
+items of the TRAIN subset only, and leave out further classes of the seen ones: VALIDATION items
+of the classes they saw choose the candidate for the seen figure, VALIDATION items of those
+further classes the candidate for the unseen figure.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from itertools import combinations, islice
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch.nn import functional
 
+from harness.checkpoint import Checkpoint, Progress
+from harness.selection import History
+from lsm.zero_shot.encoders import PrototypeTraining
 from lsm.zero_shot.modalities import (
-    FIT,
-    HELD,
     TEST,
+    TRAIN,
+    VALIDATION,
     PairedModalities,
-    Pool,
     Split,
     make_pairs,
     make_pool,
 )
-from lsm.zero_shot.projections import Pairs
-from lsm.zero_shot.retrieval import found
+from lsm.zero_shot.retrieval import Embed, Pool, score_names, score_pool
+from lsm.zero_shot.similarity import Similarity, cosine
+from lsm.zero_shot.training import MakeTraining, Pairs, Seed, Training
 
 SPLIT_SEED = 2025
-PSEUDO = 1_000_000  # in seeds, where other models have the number of their restart
-FIGURES = ("top-1", "top-5", "back top-1", "back top-5")  # back: of the second side's queries
-# (side, rows of its items, which of the models) -> embeddings (models, rows, d)
-Embed = Callable[[int, np.ndarray, slice], torch.Tensor]
-# (pairs of M models, seeds of M models, to call for each candidate): trains, or solves
-Trainer = Callable[[list[Pairs], list[list[int]], Callable[[Embed], None]], None]
-Similarity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def cosine(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Similarity (n, m) of embeddings (n, d) and (m, d): the cosine of their angle."""
-    return functional.normalize(first, dim=-1) @ functional.normalize(second, dim=-1).mT
-
-
-def centred_cosine(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """The same about the mean of each side's pool: what all items share says nothing."""
-    return cosine(first - first.mean(-2, keepdim=True), second - second.mean(-2, keepdim=True))
-
-
-def principal_axis(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """The same along the first principal axis of each side's pool: what two classes differ by.
-
-    It tells two classes apart better than any other here, and says nothing of which is which:
-    that hangs on the sign of the product of both axes.
-    """
-    found = []
-    for x in (first, second):
-        centred = x - x.mean(-2, keepdim=True)
-        axis = torch.linalg.svd(centred, full_matrices=False).Vh[..., :1, :]
-        found.append(centred @ axis.mT @ axis)
-    return found[0] @ found[1].mT
-
-
-def negative_squared_distance(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Similarity (n, m) of embeddings (n, d) and (m, d): minus their squared distance."""
-    return -torch.cdist(first, second).square()
+SELECTION_MODEL = 1_000_000  # in seeds, where a split's models have the number of their restart
+POOLS = ("seen", "unseen")
+NEVER = -1.0  # score in % of a candidate that is not to be chosen
 
 
 class SelectionSplit(NamedTuple):
     """Further classes left out, to choose on.
 
     Attributes:
-        unseen: all classes that the pseudo model does not see.
+        unseen: all classes that the selection model does not see.
         serves: (number of a split, classes whose retrieval chooses for it).
     """
 
@@ -79,121 +48,203 @@ class SelectionSplit(NamedTuple):
     serves: tuple[tuple[int, tuple[int, ...]], ...]
 
 
-class Study(NamedTuple):
-    """Figures in % of every candidate, C of them.
+class CandidateScores(NamedTuple):
+    """Scores of all candidates of every split.
 
     Attributes:
-        test: (C, splits, restarts, 2, F): seen and unseen pool, each with the first F `FIGURES`.
-        held: (C, splits, 2): the first figure of the pseudo models, their mean.
+        histories: one a split; its scores are named "audio -> image, seen top-1" and so on.
+        seconds: that training and scoring took.
     """
 
-    test: np.ndarray
-    held: np.ndarray
-
-    def by_validation(self) -> np.ndarray:
-        """(splits, 2, F): the candidates that held-out classes choose, mean over restarts."""
-        return self._at(self.held.argmax(0), self.test.mean(2))
-
-    def by_test(self) -> np.ndarray:
-        """(splits, 2, F), the published way: the best candidate and restart on each test pool."""
-        candidates, splits, restarts, *rest = self.test.shape
-        flat = self.test.swapaxes(1, 2).reshape(candidates * restarts, splits, *rest)
-        return self._at(flat[..., 0].argmax(0), flat)
-
-    @staticmethod
-    def _at(chosen: np.ndarray, figures: np.ndarray) -> np.ndarray:
-        # `chosen` is (splits, 2): a candidate for seen and one for unseen.
-        return np.take_along_axis(figures, chosen[None, ..., None], 0)[0]
-
-    def for_unseen(self) -> "Study":
-        """The same, never to be chosen for seen pools."""
-        test, held = self.test.copy(), self.held.copy()
-        test[..., 0, :], held[..., 0] = -1, -1
-        return Study(test, held)
-
-    @classmethod
-    def of_candidates(cls, studies: "Sequence[Study]") -> "Study":
-        """One study whose candidates are those of several."""
-        return cls(*(np.concatenate(parts) for parts in zip(*studies, strict=True)))
+    histories: list[History]
+    seconds: float
 
 
-def study(
-    data: PairedModalities,
-    splits: Sequence[Split],
-    pseudos: Sequence[SelectionSplit],
-    trainer: Trainer,
-    *,
-    seed: int,
-    pool_size: int,
-    restarts: int = 1,
-    similarity: Similarity = cosine,
-    permuted: bool = False,
-    brief: bool = False,
-) -> Study:
-    """Train the models of all splits and the pseudo models, and measure every candidate.
+class Scoring(NamedTuple):
+    """How candidates are scored.
 
-    Args:
-        data: both modalities.
-        splits: seen and unseen classes.
-        pseudos: each split must be served by one or more.
-        trainer: how to train; candidates are its epochs, for instance.
-        seed: of first weights and orders.
+    Attributes:
         pool_size: items a class.
-        restarts: models of each split, from other first weights.
         similarity: of embeddings.
-        permuted: the control: the seen classes of the second side change places, none stays.
-            Training pairs and seen pools follow, unseen classes are as they were.
-        brief: the first of `FIGURES` only.
+        top1_only: the first direction's top-1 alone.
+        unseen_only: candidates never to be chosen for seen pools.
     """
-    models = _true_models(data, splits, seed, pool_size, restarts, permuted)
-    count = len(models)
-    models += _pseudo_models(data, pseudos, seed, pool_size, permuted)
-    pools = [model.pools for model in models]
-    wanted = 1 if brief else len(FIGURES)
-    test, held = [], []
 
-    def measure(embed: Embed) -> None:
-        test.append(_scores(embed, slice(count), pools, similarity, wanted))
-        held.append(_scores(embed, slice(count, len(pools)), pools, similarity, 1))
-
-    trainer([model.pairs for model in models], [model.seed for model in models], measure)
-    every = np.array(test).reshape(len(test), len(splits), restarts, 2, wanted)
-    return Study(every, _served(held, pseudos, len(splits)))
+    pool_size: int
+    similarity: Similarity = cosine
+    top1_only: bool = False
+    unseen_only: bool = False
 
 
-class _Model(NamedTuple):
+class SplitModel(NamedTuple):
+    """One model to train: its pairs and seed, and the pools that it is scored on."""
+
     pairs: Pairs
     seed: list[int]
     pools: list[Pool]
 
 
-def _true_models(
+def score_candidates(
+    data: PairedModalities,
+    splits: Sequence[Split],
+    selection: Sequence[SelectionSplit],
+    make_training: MakeTraining,
+    scoring: Scoring,
+    *,
+    seed: int,
+    restarts: int = 1,
+    permuted: bool = False,
+    copies: int = 1,
+    checkpoint: Checkpoint | None = None,
+) -> CandidateScores:
+    """Train the models of all splits and the selection models, and score every candidate.
+
+    Args:
+        data: both modalities.
+        splits: seen and unseen classes.
+        selection: each split must be served by one or more.
+        make_training: how to train; candidates are its epochs, for instance.
+        scoring: pools and similarity.
+        seed: of first weights and orders.
+        restarts: models of each split, from other first weights; scores are their mean.
+        permuted: the control: the seen classes of the second modality change places, none stays.
+            Training pairs and seen pools follow, unseen classes are as they were.
+        copies: see `make_pairs`.
+        checkpoint: where every epoch of a single split is kept.
+
+    Returns:
+        A history a split; its validation scores are the mean of its selection models'.
+    """
+    started = time.perf_counter()
+    options = {"permuted": permuted, "copies": copies}
+    models = split_models(data, splits, seed, scoring.pool_size, restarts=restarts, **options)
+    count = len(models)
+    models += selection_models(data, selection, seed, scoring.pool_size, **options)
+    training = make_training([m.pairs for m in models], [m.seed for m in models])
+    progress, histories = _resumed(checkpoint, training, len(splits))
+    names = tuple(modality.name for modality in data.modalities)
+    for epoch, embed in training.epochs(progress.epoch):
+        test = score_models(embed, slice(count), models, scoring)
+        held_out = score_models(embed, slice(count, len(models)), models, scoring)
+        for number, history in enumerate(histories):
+            mine = test[number * restarts : (number + 1) * restarts]
+            history.add(
+                test=_named(names, np.mean(mine, 0), scoring),
+                validation=_named(names, _served(held_out, selection, number), scoring),
+            )
+        if checkpoint:
+            seconds = progress.seconds + time.perf_counter() - started
+            now = Progress(epoch, seconds, histories[0].as_dict())
+            checkpoint.save(now, training.model, training.optimiser)
+    return CandidateScores(histories, progress.seconds + time.perf_counter() - started)
+
+
+def score_trained_on_test_items(
+    data: PairedModalities,
+    split: Split,
+    make_training: Callable[[Sequence[Pairs], Sequence[Seed]], PrototypeTraining],
+    scoring: Scoring,
+    *,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+) -> CandidateScores:
+    """Score the published prototype scripts' training, whose loss is taken on test items.
+
+    Support are all training pairs of seen classes, queries the seen pool of test items itself.
+    The seen figure of an epoch is taken before its update, the unseen one after it
+    (`zero_shot_prototype.py`).
+
+    Args:
+        data: both modalities.
+        split: seen and unseen classes.
+        make_training: how to train.
+        scoring: pools and similarity.
+        seed: of first weights.
+        checkpoint: where every epoch is kept.
+    """
+    started = time.perf_counter()
+    models = split_models(data, [split], seed, scoring.pool_size)
+    training = make_training([m.pairs for m in models], [m.seed for m in models])
+    training.queries = models[0].pools[0]
+    progress, (history,) = _resumed(checkpoint, training, 1)
+    names = tuple(modality.name for modality in data.modalities)
+    ((seen, _),) = score_models(training.embed, slice(None), models, scoring)
+    for epoch, embed in training.epochs(progress.epoch):
+        ((seen_after, unseen),) = score_models(embed, slice(None), models, scoring)
+        history.add(test=_named(names, np.array([seen, unseen]), scoring))
+        seen = seen_after
+        if checkpoint:
+            seconds = progress.seconds + time.perf_counter() - started
+            now = Progress(epoch, seconds, history.as_dict())
+            checkpoint.save(now, training.model, training.optimiser)
+    return CandidateScores([history], progress.seconds + time.perf_counter() - started)
+
+
+def _resumed(
+    checkpoint: Checkpoint | None, training: Training, splits: int
+) -> tuple[Progress, list[History]]:
+    if checkpoint is None:
+        return Progress(), [History() for _ in range(splits)]
+    progress = checkpoint.load(training.model, training.optimiser)
+    return progress, [History.from_dict(progress.history)]
+
+
+def split_models(
     data: PairedModalities,
     splits: Sequence[Split],
     seed: int,
     size: int,
-    restarts: int,
-    permuted: bool,
-) -> list[_Model]:
+    *,
+    restarts: int = 1,
+    permuted: bool = False,
+    copies: int = 1,
+) -> list[SplitModel]:
+    """The models that are measured: all training pairs of seen classes, pools of test items.
+
+    Args:
+        data: both modalities.
+        splits: seen and unseen classes.
+        seed: of first weights and orders.
+        size: items a class in a pool.
+        restarts: models of each split.
+        permuted: see `score_candidates`.
+        copies: see `make_pairs`.
+    """
     models = []
     for number, split in enumerate(splits):
         relabel = _derangement(split, seed) if permuted else None
         pools = [make_pool(data, c, TEST, size, relabel) for c in (split.seen, split)]
-        pairs = make_pairs(data, split.seen, (FIT, HELD), relabel)
-        models += [_Model(pairs, [seed, number, r], pools) for r in range(restarts)]
+        pairs = make_pairs(data, split.seen, (TRAIN, VALIDATION), relabel, copies)
+        models += [SplitModel(pairs, [seed, number, r], pools) for r in range(restarts)]
     return models
 
 
-def _pseudo_models(
-    data: PairedModalities, pseudos: Sequence[SelectionSplit], seed: int, size: int, permuted: bool
-) -> list[_Model]:
+def selection_models(
+    data: PairedModalities,
+    selection: Sequence[SelectionSplit],
+    seed: int,
+    size: int,
+    *,
+    permuted: bool = False,
+    copies: int = 1,
+) -> list[SplitModel]:
+    """The models that choose: TRAIN pairs of fewer classes, pools of VALIDATION items.
+
+    Args:
+        data: both modalities.
+        selection: classes left out, and which splits they serve.
+        seed: of first weights and orders.
+        size: items a class in a pool.
+        permuted: see `score_candidates`.
+        copies: see `make_pairs`.
+    """
     models = []
-    for number, (unseen, serves) in enumerate(pseudos):
+    for number, (unseen, serves) in enumerate(selection):
         relabel = _derangement(unseen, seed) if permuted else None
         chosen = [unseen.seen, *(classes for _, classes in serves)]
-        pools = [make_pool(data, c, HELD, size, relabel) for c in chosen]
-        pairs = make_pairs(data, unseen.seen, (FIT,), relabel)
-        models.append(_Model(pairs, [seed, number, PSEUDO], pools))
+        pools = [make_pool(data, c, VALIDATION, size, relabel) for c in chosen]
+        pairs = make_pairs(data, unseen.seen, (TRAIN,), relabel, copies)
+        models.append(SplitModel(pairs, [seed, number, SELECTION_MODEL], pools))
     return models
 
 
@@ -221,8 +272,8 @@ def leave_out_more(
     ]
 
 
-def shared_pseudos(splits: Sequence[Split]) -> list[SelectionSplit]:
-    """Few pseudo models that serve many splits: each leaves out two of the splits' choices.
+def shared_selection_splits(splits: Sequence[Split]) -> list[SelectionSplit]:
+    """Few selection models that serve many splits: each leaves out two of the splits' choices.
 
     A model that saw neither {a, b} nor {c, d} chooses on {c, d} for the split {a, b}, and the
     other way round; all 36 splits of two in nine classes need about nine models.
@@ -251,60 +302,58 @@ def shared_pseudos(splits: Sequence[Split]) -> list[SelectionSplit]:
         chosen.append(SelectionSplit(Split(best, splits[0].count), serving[best]))
         open_splits -= {n for n, _ in serving[best]}
     rest = [leave_out_more(splits[n], 1, n) for n in sorted(open_splits)]
-    return [*chosen, *(pseudo for found_one in rest for pseudo in found_one)]
+    return [*chosen, *(extra for splits_of_one in rest for extra in splits_of_one)]
 
 
-def figures(
-    first: torch.Tensor,
-    second: torch.Tensor,
-    pool: Pool,
-    similarity: Similarity,
-    wanted: int = len(FIGURES),
-) -> list[float]:
-    """The first `wanted` `FIGURES` in % of one model's embeddings (n, d), (m, d) of a pool."""
-    alike = similarity(first, second)
-    mine, other = (torch.from_numpy(labels).to(alike.device) for labels in pool.labels)
-    both = ((alike, mine, other), (alike.mT, other, mine))
-    every = (found(*one, count).item() for one in both for count in (1, 5))
-    return list(islice(every, wanted))
+def score_models(
+    embed: Embed, which: slice, models: Sequence[SplitModel], scoring: Scoring
+) -> list[np.ndarray]:
+    """Scores (pools, F) of each of some models; every item is embedded once.
+
+    Args:
+        embed: of the training.
+        which: of the models.
+        models: all of the training.
+        scoring: pools and similarity.
+    """
+    pools = [pool for model in models[which] for pool in model.pools]
+    rows = [np.unique(np.concatenate([p.rows[n] for p in pools])) for n in (0, 1)]
+    embedded = [embed(n, rows[n], which) for n in (0, 1)]
+
+    def score(number: int, pool: Pool) -> list[float]:
+        both = (embedded[n][number][np.searchsorted(rows[n], pool.rows[n])] for n in (0, 1))
+        return score_pool(*both, pool, scoring.similarity, top1_only=scoring.top1_only)
+
+    return [
+        np.array([score(number, pool) for pool in model.pools])
+        for number, model in enumerate(models[which])
+    ]
 
 
-def _scores(
-    embed: Embed, models: slice, pools: list[list[Pool]], similarity: Similarity, wanted: int
-) -> list[list[list[float]]]:
-    """Figures of every pool of `models`: each item is embedded once."""
-    pools = pools[models]
-    everything = [pool for mine in pools for pool in mine]
-    rows = [np.unique(np.concatenate([p.rows[side] for p in everything])) for side in (0, 1)]
-    embedded = [embed(side, rows[side], models) for side in (0, 1)]
-
-    def of_pool(model: int, pool: Pool) -> list[float]:
-        parts = (
-            embedded[side][model][np.searchsorted(rows[side], pool.rows[side])] for side in (0, 1)
-        )
-        return figures(*parts, pool, similarity, wanted)
-
-    return [[of_pool(n, pool) for pool in mine] for n, mine in enumerate(pools)]
+def _named(names: tuple[str, str], scores: np.ndarray, scoring: Scoring) -> dict[str, float]:
+    """(2, F) scores of the seen and the unseen pool, by name."""
+    every = score_names(names, top1_only=scoring.top1_only)
+    named = {}
+    for pool, row in zip(POOLS, scores, strict=True):
+        for name, score in zip(every, row, strict=True):
+            direction, figure = name.rsplit(" ", 1)
+            barred = pool == "seen" and scoring.unseen_only
+            named[f"{direction}, {pool} {figure}"] = NEVER if barred else float(score)
+    return named
 
 
 def _served(
-    scored: list[list[list[list[float]]]], pseudos: Sequence[SelectionSplit], splits: int
+    scores: list[np.ndarray], selection: Sequence[SelectionSplit], split: int
 ) -> np.ndarray:
-    """(C, splits, 2): what the pseudo models say of each split, their mean."""
-    serving = [
+    """(2, F): what the selection models say of a split, their mean."""
+    return np.mean(
         [
-            (n, k)
-            for n, p in enumerate(pseudos)
-            for k, (mine, _) in enumerate(p.serves, 1)
-            if mine == s
-        ]
-        for s in range(splits)
-    ]
-    return np.array(
-        [
-            [np.mean([[one[n][0][0], one[n][k][0]] for n, k in mine], 0) for mine in serving]
-            for one in scored
-        ]
+            [scores[n][0], scores[n][k]]
+            for n, one in enumerate(selection)
+            for k, (served, _) in enumerate(one.serves, 1)
+            if served == split
+        ],
+        0,
     )
 
 

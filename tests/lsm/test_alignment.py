@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lsm.zero_shot.alignment import ridge_alignment
-from lsm.zero_shot.projections import Pairs
+from lsm.zero_shot.alignment import RidgeAlignment
+from lsm.zero_shot.training import Pairs
 
 
 def example():
@@ -20,13 +20,10 @@ def example():
 def test_scores_are_ridge_regressions_by_hand():
     features, labels = example()
     seen = np.flatnonzero(labels < 3)
-    found = []
-    train = ridge_alignment(features, (0.1,))
-    train(
-        [Pairs(seen, seen, labels[seen])], [[0]],
-        lambda embed: found.append([embed(n, np.arange(120), slice(1))[0].numpy() for n in (0, 1)]),
-    )  # fmt: skip
-    for side, scores in enumerate(found[0]):
+    training = RidgeAlignment(features, [Pairs(seen, seen, labels[seen])], (0.1,))
+    ((_, embed),) = training.epochs()
+    for side in (0, 1):
+        scores = embed(side, np.arange(120), slice(1))[0].numpy()
         x, y = features[side][seen].astype(float), np.eye(3)[labels[seen]]
         mean, target = x.mean(0), y.mean(0)
         gram = (x - mean).T @ (x - mean)
@@ -41,13 +38,13 @@ def test_classes_meet_across_sides_and_the_unseen_one_joins_its_like():
     features, labels = example()
     seen = np.flatnonzero(labels < 3)
     pairs = Pairs(seen, seen, labels[seen])
-    found = []
-    ridge_alignment(features, (1e-3, 1e3))(
-        [pairs, pairs], [[0], [1]],
-        lambda embed: found.append([embed(n, np.arange(120), slice(2)).numpy() for n in (0, 1)]),
-    )  # fmt: skip
-    assert len(found) == 2  # one candidate a penalty
-    first, second = found[0]
+    training = RidgeAlignment(features, [pairs, pairs], (1e-3, 1e3))
+    candidates = [
+        [embed(n, np.arange(120), slice(2)).numpy() for n in (0, 1)]
+        for _, embed in training.epochs()
+    ]
+    assert len(candidates) == 2  # one a penalty
+    first, second = candidates[0]
     assert first.shape == (2, 120, 3)
     best = (first[0] @ second[0].T).argmax(1)
     assert np.mean(labels[best][labels < 3] % 3 == labels[labels < 3]) > 0.95
@@ -60,8 +57,6 @@ def test_an_item_in_two_pairs_counts_once():
     twice = np.concatenate([seen, seen])
     found = []
     for rows in (seen, twice):
-        ridge_alignment(features, (0.1,))(
-            [Pairs(rows, rows, labels[rows])], [[0]],
-            lambda embed: found.append(embed(0, np.arange(9), slice(1)).numpy()),
-        )  # fmt: skip
+        training = RidgeAlignment(features, [Pairs(rows, rows, labels[rows])], (0.1,))
+        found += [embed(0, np.arange(9), slice(1)).numpy() for _, embed in training.epochs()]
     assert np.array_equal(*found)

@@ -2,30 +2,30 @@ import numpy as np
 
 from harness.protocol import DataRecord
 from lsm.spikes import SpikeTrains
-from lsm.zero_shot.modalities import FIT, TEST, PairedModalities, Side, Split
+from lsm.zero_shot.modalities import TEST, TRAIN, Modality, PairedModalities, Split
 from lsm.zero_shot.principal import principal
 
 
-def two_sided(labels, part):
+def paired(labels, subset):
     nothing = SpikeTrains.from_keys([np.zeros(0, np.int64)] * len(labels), 2, 3)
-    sides = tuple(Side(name, nothing, labels, part) for name in "ab")
+    modalities = tuple(Modality(name, nothing, labels, subset) for name in "ab")
     record = DataRecord("made up", "synthetic", 1, 1, "")
-    return PairedModalities(tuple("xyz"), sides, record)
+    return PairedModalities(tuple("xyz"), modalities, record)
 
 
 def setting(items=60, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.arange(items) % 3
-    part = np.where(np.arange(items) < items // 2, FIT, TEST)
+    subset = np.where(np.arange(items) < items // 2, TRAIN, TEST)
     narrow = rng.normal(size=(items, 3)) @ rng.normal(size=(3, 7))
     wide = rng.normal(size=(items, 2)) @ rng.normal(size=(2, 90))
-    return two_sided(labels, part), (narrow, wide)
+    return paired(labels, subset), (narrow, wide)
 
 
 def test_few_components_hold_what_varies():
     data, features = setting()
     scores = principal(features, data, Split([2], 3), 5)
-    fit = (data.sides[0].part == FIT) & (data.sides[0].labels != 2)
+    fit = (data.modalities[0].subset == TRAIN) & (data.modalities[0].labels != 2)
     for x, found, rank in zip(features, scores, (3, 2), strict=True):
         assert found.shape == (60, 5)
         assert found.dtype == np.float32
@@ -41,8 +41,8 @@ def test_unseen_classes_and_test_items_change_nothing():
     data, features = setting()
     split = Split([2], 3)
     before = principal(features, data, split, 3)
-    side = data.sides[0]
-    hidden = (side.part == TEST) | (side.labels == 2)
+    side = data.modalities[0]
+    hidden = (side.subset == TEST) | (side.labels == 2)
     moved = tuple(np.where(hidden[:, None], 5 * x + 1, x) for x in features)
     after = principal(moved, data, split, 3)
     for a, b in zip(before, after, strict=True):

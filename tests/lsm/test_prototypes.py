@@ -1,13 +1,18 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from lsm.zero_shot.prototypes import prototype_loss
+from lsm.zero_shot.encoders import LinearEncoders, PrototypeTraining
+from lsm.zero_shot.losses import prototype_loss
+from lsm.zero_shot.projections import ProjectionConfig
+from lsm.zero_shot.retrieval import Pool
+from lsm.zero_shot.training import Pairs
 
-FIRST = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [1.0, 3.0]]], dtype=torch.float64)
-SECOND = torch.tensor([[[1.0, 0.0], [1.0, 2.0], [0.0, 4.0]]], dtype=torch.float64)
-LABELS = torch.tensor([[0, 0, 3]])
+SUPPORT = torch.tensor([[0.0, 0.0], [2.0, 0.0], [1.0, 3.0]], dtype=torch.float64)
+SUPPORT_LABELS = torch.tensor([0, 0, 3])
+QUERIES = torch.tensor([[1.0, 0.0], [0.0, 4.0]], dtype=torch.float64)
 
 
 def cross(own, other):
@@ -16,35 +21,64 @@ def cross(own, other):
 
 
 def test_by_hand():
-    # Prototypes of second: class 0 (1, 1), class 3 (0, 4); of first: class 0 (1, 0), 3 (1, 3).
-    to_second = cross(2, 16) + cross(2, 20) + cross(2, 4)
-    to_first = cross(0, 9) + cross(4, 1) + cross(2, 17)
-    loss = prototype_loss(FIRST, SECOND, LABELS)
-    assert loss.tolist() == pytest.approx([(to_second + to_first) / 6])
+    # Prototypes: class 0 (1, 0), class 3 (1, 3).
+    loss = prototype_loss(QUERIES, torch.tensor([0, 3]), SUPPORT, SUPPORT_LABELS)
+    assert loss.item() == pytest.approx((cross(0, 9) + cross(2, 17)) / 2)
+    swapped = prototype_loss(QUERIES, torch.tensor([3, 0]), SUPPORT, SUPPORT_LABELS)
+    assert swapped.item() == pytest.approx((cross(9, 0) + cross(17, 2)) / 2)
 
 
-def test_both_sides_count_the_same():
-    forward, back = (prototype_loss(*pair, LABELS) for pair in ((FIRST, SECOND), (SECOND, FIRST)))
-    assert forward.item() == pytest.approx(back.item())
+def test_temperature_divides_distances():
+    loss = prototype_loss(QUERIES, torch.tensor([0, 3]), SUPPORT, SUPPORT_LABELS, 3.0)
+    assert loss.item() == pytest.approx((cross(0, 3) + cross(2 / 3, 17 / 3)) / 2)
 
 
-def test_models_do_not_meet():
-    both = prototype_loss(
-        torch.cat([FIRST, SECOND]),
-        torch.cat([SECOND, SECOND]),
-        torch.tensor([[0, 0, 3], [1, 1, 0]]),
-    )
-    assert both[0].item() == pytest.approx(prototype_loss(FIRST, SECOND, LABELS).item())
-    alone = prototype_loss(SECOND, SECOND, torch.tensor([[1, 1, 0]]))
-    assert both[1].item() == pytest.approx(alone.item())
-
-
-def test_a_class_alone_in_its_batch_costs_nothing():
-    assert prototype_loss(FIRST, SECOND, torch.tensor([[2, 2, 2]])).item() == pytest.approx(0)
+def test_a_class_without_support_does_not_count():
+    labels = torch.tensor([0, 7])
+    loss = prototype_loss(QUERIES, labels, SUPPORT, SUPPORT_LABELS)
+    assert loss.item() == pytest.approx(cross(0, 9))
 
 
 def test_gradients_are_finite():
-    first = FIRST.clone().requires_grad_()
-    prototype_loss(first, SECOND, LABELS).sum().backward()
-    assert torch.isfinite(first.grad).all()
-    assert first.grad.abs().sum() > 0
+    support = SUPPORT.clone().requires_grad_()
+    prototype_loss(support, SUPPORT_LABELS, support, SUPPORT_LABELS).backward()
+    assert torch.isfinite(support.grad).all()
+    assert support.grad.abs().sum() > 0
+
+
+def example():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 20)
+    centres = generator.normal(size=(2, 3, 6))
+    noise = 0.5 * generator.normal(size=(2, 60, 6))
+    features = tuple((centres[:, labels] + noise).astype(np.float32))
+    rows = np.flatnonzero(np.arange(60) % 2 == 0)
+    return features, labels, Pairs(rows, rows, labels[rows])
+
+
+def trained(queries=None):
+    features, labels, pairs = example()
+    config = ProjectionConfig(4, activation="none", learning_rate=0.05, batch_size=99, epochs=40)
+    encoders = [LinearEncoders((6, 6), config, seed) for seed in (1, 2)]
+    training = PrototypeTraining(features, encoders, [pairs, pairs], [[1], [2]], config)
+    training.queries = queries
+    *_, (_, embed) = training.epochs()
+    return embed, labels
+
+
+def test_training_brings_both_modalities_together():
+    embed, labels = trained()
+    test = np.arange(1, 60, 2)
+    for first, second in zip(*(embed(n, test, slice(None)) for n in (0, 1)), strict=True):
+        nearest = torch.cdist(first, second).argmin(1)
+        assert np.mean(labels[test][nearest] == labels[test]) > 0.8  # chance 1/3
+
+
+def test_queries_that_are_wrongly_labelled_spoil_it():
+    rows = np.arange(1, 60, 2)
+    _, labels, _ = example()
+    wrong = (labels[rows] + 1) % 3
+    embed, _ = trained(Pool((rows, rows), (wrong, labels[rows])))
+    first, second = (embed(n, rows, slice(None))[0] for n in (0, 1))
+    nearest = torch.cdist(first, second).argmin(1)
+    assert np.mean(labels[rows][nearest] == labels[rows]) < 0.5

@@ -3,9 +3,9 @@ import pytest
 
 from harness.errors import UserError
 from lsm.zero_shot.modalities import (
-    FIT,
-    HELD,
     TEST,
+    TRAIN,
+    VALIDATION,
     Split,
     make_pairs,
     make_pool,
@@ -13,23 +13,23 @@ from lsm.zero_shot.modalities import (
     pool_note,
     split_by_name,
 )
-from tests.lsm.two_sided_data import spike_set, two_sides
+from tests.lsm.two_modalities import spike_set, two_modalities
 
 
 def test_parts_and_labels():
-    data = two_sides(fraction=0.25)
-    first, second = data.sides
-    assert [len(first.rows(part)) for part in (FIT, HELD, TEST)] == [48, 24, 36]
-    assert np.bincount(second.labels[second.rows(HELD)]).tolist() == [4] * 6
-    assert len(first.trains) == len(first.labels) == len(first.part)
+    data = two_modalities(fraction=0.25)
+    first, second = data.modalities
+    assert [len(first.rows(part)) for part in (TRAIN, VALIDATION, TEST)] == [48, 24, 36]
+    assert np.bincount(second.labels[second.rows(VALIDATION)]).tolist() == [4] * 6
+    assert len(first.trains) == len(first.labels) == len(first.subset)
     assert data.record.train == 72 + 108
     assert data.record.kind == "synthetic"
 
 
 def test_whole_groups_are_held_out():
     groups = spike_set("one", 8, 12, groups=3).train_groups
-    first = two_sides().sides[0]
-    held = first.part[: len(groups)] == HELD
+    first = two_modalities().modalities[0]
+    held = first.subset[: len(groups)] == VALIDATION
     assert len(set(groups[held])) == 1
     assert not set(groups[held]) & set(groups[~held])
 
@@ -40,9 +40,9 @@ def test_some_classes_in_the_order_asked_for():
     assert data.classes == ("f", "b")
     assert data.record.train == 12 + 8
     wanted = one.test.take(one.test_labels == 5).dense()
-    side = data.sides[0]
-    mine = side.rows(TEST)[side.labels[side.rows(TEST)] == 0]
-    assert np.array_equal(side.trains.take(mine).dense(), wanted)
+    sound = data.modalities[0]
+    mine = sound.rows(TEST)[sound.labels[sound.rows(TEST)] == 0]
+    assert np.array_equal(sound.trains.take(mine).dense(), wanted)
 
 
 def test_the_weaker_kind_counts():
@@ -53,42 +53,61 @@ def test_the_weaker_kind_counts():
 
 
 def test_pairs_are_made_class_by_class():
-    data = two_sides()
-    pairs = make_pairs(data, (4, 1), (FIT,))
-    first, second = data.sides
+    data = two_modalities()
+    pairs = make_pairs(data, (4, 1), (TRAIN,))
+    first, second = data.modalities
     assert np.array_equal(first.labels[pairs.first], pairs.labels)
     assert np.array_equal(second.labels[pairs.second], pairs.labels)
     assert pairs.labels.tolist() == [4] * 8 + [1] * 8
-    assert np.all(first.part[pairs.first] == FIT)
-    assert np.all(second.part[pairs.second] == FIT)
-    # The first n of the second side.
-    mine = second.rows(FIT)
+    assert np.all(first.subset[pairs.first] == TRAIN)
+    assert np.all(second.subset[pairs.second] == TRAIN)
+    # The first n of the second modality.
+    mine = second.rows(TRAIN)
     assert pairs.second[:8].tolist() == mine[second.labels[mine] == 4][:8].tolist()
 
 
-def test_a_short_second_side_starts_again():
+def test_a_short_second_modality_starts_again():
     data = match(spike_set("one", 8, 10), spike_set("other", 12, 4), ("sound", "sight"))
-    pairs = make_pairs(data, (0,), (FIT, HELD))
+    pairs = make_pairs(data, (0,), (TRAIN, VALIDATION))
     assert len(pairs.second) == 10
     assert pairs.second[4:8].tolist() == pairs.second[:4].tolist()
 
 
 def test_relabelled_items_count_as_another_class():
-    data = two_sides()
+    data = two_modalities()
     relabel = np.array([1, 2, 0, 3, 4, 5])
-    pairs = make_pairs(data, (0, 1, 2), (FIT,), relabel)
-    assert np.array_equal(relabel[data.sides[1].labels[pairs.second]], pairs.labels)
+    pairs = make_pairs(data, (0, 1, 2), (TRAIN,), relabel)
+    assert np.array_equal(relabel[data.modalities[1].labels[pairs.second]], pairs.labels)
     pool = make_pool(data, (0, 4), TEST, 3, relabel)
-    assert data.sides[1].labels[pool.rows[1]].tolist() == [2] * 3 + [4] * 3
+    assert data.modalities[1].labels[pool.rows[1]].tolist() == [2] * 3 + [4] * 3
     assert pool.labels[1].tolist() == [0] * 3 + [4] * 3
-    assert data.sides[0].labels[pool.rows[0]].tolist() == [0] * 3 + [4] * 3
+    assert data.modalities[0].labels[pool.rows[0]].tolist() == [0] * 3 + [4] * 3
 
 
 def test_pools_larger_than_the_data_are_said():
-    data = two_sides()
+    data = two_modalities()
     assert pool_note(data, 6) == ""
-    assert pool_note(data, 7) == "sound pool 6 a class, all there are, not 7"
+    assert pool_note(data, 7) == "sound pool 6 a class, not 7: all 6 there are"
     assert len(make_pool(data, (0, 1), TEST, 100).rows[0]) == 12
+
+
+def test_few_test_items_of_the_first_may_be_repeated():
+    data = two_modalities(test_copies=3)
+    pool = make_pool(data, (0, 1), TEST, 15)
+    assert [len(rows) for rows in pool.rows] == [30, 18]
+    assert pool.rows[0][:6].tolist() == pool.rows[0][6:12].tolist()
+    held_out = make_pool(data, (0,), VALIDATION, 100).rows[0]
+    assert len(set(held_out)) == len(held_out)
+    said = "sound pool 15 a class: all 6 there are up to 3 times each"
+    assert pool_note(data, 15).startswith(said)
+
+
+def test_copies_pair_an_item_with_other_items():
+    data = two_modalities()
+    once, twice = (make_pairs(data, (2,), (TRAIN,), copies=copies) for copies in (1, 2))
+    assert len(twice.first) == 2 * len(once.first)
+    assert np.array_equal(np.unique(twice.first), np.unique(once.first))
+    assert len(np.unique(twice.second)) > len(np.unique(once.second))
 
 
 def test_split():
@@ -111,7 +130,7 @@ def test_unseen_number_that_is_no_class():
         Split([6], 6)
 
 
-def test_a_class_that_one_side_lacks():
+def test_a_class_that_one_modality_lacks():
     one = spike_set("one", 8, 6)
     with pytest.raises(UserError, match="classes f, g"):
         match(one, spike_set("other", 12, 6, "abcdeg"), ("sound", "sight"))

@@ -6,22 +6,22 @@ import pytest
 import torch
 
 from harness.errors import UserError
+from lsm.zero_shot.losses import contrastive_loss
 from lsm.zero_shot.projections import (
     ACTIVATIONS,
     LARGEST_SCALE,
-    Pairs,
     ProjectionConfig,
     Projections,
-    contrastive_loss,
-    train_projections,
+    ProjectionTraining,
 )
-from lsm.zero_shot.retrieval import found
+from lsm.zero_shot.retrieval import topk_accuracy
+from lsm.zero_shot.training import Pairs
 
 # Two pairs in the plane: logits are [[2, 0], [1, 3]].
 FIRST = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
 SECOND = torch.tensor([[[2.0, 1.0], [0.0, 3.0]]], dtype=torch.float64)
 APART = torch.tensor([[0, 1]])
-SMALL = ProjectionConfig(width=3, batch_size=4, epochs=3)
+SMALL = ProjectionConfig(width=3, targets="soft", batch_size=4, epochs=3)
 
 
 def cross(wanted, logits):
@@ -77,7 +77,7 @@ def test_projection_by_hand(layers, activation):
     projections = Projections((5, 2), recipe, [7])
     x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     by_hand = torch.from_numpy(x)
-    parameters = [p.detach()[0] for p in projections.sides[0]]
+    parameters = [p.detach()[0] for p in projections.modalities[0]]
     assert len(parameters) == 2 * layers
     for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
         by_hand = ACTIVATIONS[activation](by_hand @ weight + bias)
@@ -89,6 +89,13 @@ def test_normalised_embeddings_have_length_one():
     projections = Projections((5, 2), replace(SMALL, normalise=True), [7])
     x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     assert projections.embed(0, x).norm(dim=-1).numpy() == pytest.approx(1)
+
+
+def train_projections(features, pairs, config, *, seeds):
+    """The projections after the last epoch."""
+    training = ProjectionTraining(features, pairs, seeds, config)
+    assert [epoch for epoch, _ in training.epochs()] == list(range(1, config.epochs + 1))
+    return training.model
 
 
 def example(models=3, each=8):
@@ -130,18 +137,16 @@ def test_training_lets_partners_find_each_other_and_repeats():
     recipe = replace(SMALL, targets="labels", width=8, epochs=30, learning_rate=1e-2)
     labels = torch.from_numpy(pairs[0].labels)
 
-    def right(projections):
+    def accuracy(projections):
         # `first` of the pairs is in order: so are the labels of both modalities.
         first, second = (projections.embed(n, features[n][pairs[0].first]) for n in (0, 1))
-        return found(first @ second.mT, labels, labels).item()
+        return topk_accuracy(first @ second.mT, labels, labels).item()
 
-    seen = []
-    after = train_projections(
-        features, pairs[:1], recipe, seeds=[1], after_epoch=lambda epoch, _: seen.append(epoch)
-    )
+    after = train_projections(features, pairs[:1], recipe, seeds=[1])
     again = train_projections(features, pairs[:1], recipe, seeds=[1])
-    assert right(after) > 90
-    assert seen == list(range(1, 31))
+    assert accuracy(after) > 90
+    wrong = Pairs(pairs[0].first, np.roll(pairs[0].second, 8), pairs[0].labels)
+    assert accuracy(train_projections(features, [wrong], recipe, seeds=[1])) < 30
     assert torch.equal(after.embed(0, features[0]), again.embed(0, features[0]))
 
 
@@ -153,6 +158,25 @@ def test_learned_scale_is_clamped():
     assert found.scale.item() <= LARGEST_SCALE * (1 + 1e-5)
     fixed = train_projections(features, pairs[:1], SMALL, seeds=[1])
     assert fixed.scale.item() == 1
+    hot = replace(recipe, temperature=0.001, epochs=1, learning_rate=1e-6)
+    kept = train_projections(features, pairs[:1], hot, seeds=[1]).scale.item()
+    assert kept == pytest.approx(1000, rel=1e-3)
+
+
+def test_training_goes_on_to_the_same_digits():
+    features, pairs = example()
+    whole, begun, resumed = (
+        ProjectionTraining(features, pairs, [5, 6, 7], SMALL) for _ in range(3)
+    )
+    *_, (_, embed) = whole.epochs()
+    epochs = begun.epochs()
+    next(epochs)
+    resumed.model.load_state_dict(begun.model.state_dict())
+    resumed.optimiser.load_state_dict(begun.optimiser.state_dict())
+    assert [epoch for epoch, _ in resumed.epochs(after=1)] == [2, 3]
+    every = slice(None)
+    rows = np.arange(9)
+    assert torch.equal(resumed.embed(0, rows, every), embed(0, rows, every))
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def spike_set(name, channels, each, classes="abcdef", kind="synthetic", groups=N
     return SpikeSet(name, kind, name, tuple(classes), *parts, made)
 
 
-def two_sides(each=12, **options):
-    """Six classes, 8 and 12 channels; the first side knows who made its items."""
+def two_modalities(each=12, **options):
+    """Six classes, 8 and 12 channels; the first one knows who made its items."""
     first = spike_set("one", 8, each, groups=3)
     second = spike_set("other", 12, each + 6, seed=1)
     return match(first, second, ("sound", "sight"), **options)
