@@ -123,8 +123,7 @@ class DeplmClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.n_features_in_} features as input: rows or points of a sample"
             )
         features = encode_all(self._clouds(X, "test"), [self.encoder_], device=self.device)[0]
-        scores = self.readout_.decision_function(features)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        return self.readout_.decision_function(features)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Labels (n,); X as of `fit`."""
