@@ -39,7 +39,9 @@ class NmnistConfig(SupervisedConfig):
         0.07, "membrane units per uS of weight (LSM, run_lsm_gau_sim.sh)", low=1e-9
     )
     steps: int = constant(50, "a recording is binned to (LSM, lsm_sim_gaussian.py)", low=25)
-    readout_optimizer: str = constant("adam", "of the published readout, or adamw (LSM, code)")
+    readout_optimizer: str = constant(
+        "adam", "of the published readout, or adamw (LSM, lsm_sim_gaussian.py)"
+    )
     readout_epochs: int = constant(
         100, "of the published readout (LSM, lsm_sim_gaussian.py)", low=1, smoke=3
     )

@@ -44,7 +44,9 @@ class NtidigitsConfig(SupervisedConfig):
     )
     steps: int = constant(129, "an utterance has at most (LSM, run_lsm_gau_sim.sh)", low=25)
     bin_ms: float = constant(1.0, "of an utterance before that (LSM, lsm_sim_gaussian.py)", low=0.1)
-    readout_optimizer: str = constant("adamw", "of the published readout, or adam (LSM, code)")
+    readout_optimizer: str = constant(
+        "adamw", "of the published readout, or adam (LSM, lsm_sim_gaussian.py)"
+    )
     readout_epochs: int = constant(
         600, "of the published readout (LSM, lsm_sim_gaussian.py)", low=1, smoke=3
     )

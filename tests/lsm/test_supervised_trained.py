@@ -51,7 +51,10 @@ def measured(folder, spec=SPEC, *, shuffled=False):
 def test_a_baseline_learns_and_shuffled_labels_do_not(tmp_path, readout):
     spec = TrainedSpec(**{**vars(SPEC), "readout": readout, "epochs": 12})
     bound = above_chance(CLASSES, 90)
-    values = measured(tmp_path / "true", spec).values
+    measurement = measured(tmp_path / "true", spec)
+    values = measurement.values
+    assert "trained on 125 samples, epoch chosen on others" in measurement.note
+    assert "trained on all 150, best test epoch" in measurement.note
     assert set(values) == {"accuracy", "accuracy (published)"}
     assert min(values.values()) > bound
     assert measured(tmp_path / "shuffled", spec, shuffled=True).values["accuracy"] < bound
