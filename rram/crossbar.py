@@ -29,7 +29,8 @@ class ReadConfig:
         noise_per: how long an e lasts. "product": fresh for every binary product, so for every
             bit plane of every vector; "vector": one for all bit planes of a vector; "batch": one
             for all vectors of a batch.
-        input_bits: bits of the bit-serial input, None for an analogue input (DEPLM: 6, 5).
+        input_bits: bits of the bit-serial input, None for an analogue input (the published
+            DEPLM scripts parse 6 and 5, and never use them).
         adc_bits: bits of the converter on the differential current of each binary product,
             full scale +- the largest sum of |G+ - G-| of a column. None for no converter.
 
@@ -71,7 +72,9 @@ class Quantised(NamedTuple):
 
 
 def quantise(x: torch.Tensor, bits: int) -> Quantised:
-    """Min-max quantisation of every vector x (..., channels) to 2^bits levels (DEPLM, code).
+    """Min-max quantisation of every vector x (..., channels) to 2^bits levels.
+
+    As in DEPLM's models/noise_layers.py, which no published script lets act.
 
     Returns:
         levels (..., channels) of integers in float, minimum (..., 1), step (..., 1). A constant

@@ -68,7 +68,10 @@ class BrainVisualConfig(ZeroShotConfig):
     learned_scale: bool = constant(
         True, "logits are multiplied by a learned number (not visible; there is one)"
     )
-    pool_size: int = constant(30, "first test items a letter in a pool (LSM, code)", low=1, smoke=6)
+    pool_size: int = constant(
+        30, "first test items a letter in a pool (inferred: figures are k / 660 and k / 120)",
+        low=1, smoke=6,
+    )  # fmt: skip
     enlarge_train: int = constant(
         10, "how often a training trial is paired, each time with another image (LSM, code; what "
         "it repeats is not visible)", low=1, high=100, smoke=1,
