@@ -19,8 +19,16 @@ from deplm.data.seg_clouds import PartClouds
 from deplm.encoder import FrozenEncoder, calibration_batches, encode
 from deplm.layers import neighbour_max
 from deplm.network import DVS_GESTURE, FASHION_MNIST, SHAPENET_PART
-from deplm.points import Clouds, CloudSet, ball_query, farthest_point_sample, gather
-from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork
+from deplm.points import (
+    Clouds,
+    CloudSet,
+    Grouping,
+    ball_query,
+    farthest_point_sample,
+    gather,
+    three_nearest,
+)
+from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork, interpolate, link
 from harness.parallel import cores, torch_threads
 from rram import Chip
 from tests.oracles import point_network as oracle
@@ -226,12 +234,48 @@ def profile(case: str) -> None:
         print(f"  {name:<11} {spent:.3f}")
 
 
+def time_kernels(repeats: int) -> None:
+    """What each compiled loop of `deplm.kernels` takes, beside plain torch, one thread."""
+    points = RandomClouds("ShapeNet-part", 4).points.contiguous()
+    centres = gather(points, farthest_point_sample(points, 512))
+    grouping = Grouping(centres, ball_query(points, centres, 0.1, 32))
+    near, (where,) = grouping.neighbours, link(points, [grouping])
+    fine, coarse = torch.rand(4, 2048, 117), torch.rand(4, 512, 117)
+    weighted = where.weights[..., None]
+    steps = {
+        "sampling": [lambda p=way: farthest_point_sample(points, 512, plain=p) for way in (0, 1)],
+        "grouping": [lambda p=way: ball_query(points, centres, 0.1, 32, plain=p) for way in (0, 1)],
+        "three nearest": [
+            lambda: three_nearest(points, centres),
+            lambda: torch.cdist(points, centres).topk(3, largest=False),
+        ],
+        "interpolation": [
+            lambda: interpolate(coarse, where),
+            lambda: (gather(coarse, where.nearest) * weighted).sum(2),
+        ],
+        "maxima of groups": [
+            lambda: neighbour_max(fine, near),
+            lambda: gather(fine, near).amax(2),
+        ],
+    }
+    with torch_threads(1):
+        for name, (ours, plain) in steps.items():
+            ours()
+            seconds = paired_medians(ours, plain, repeats)
+            ms = [1000 * value for value in seconds[:2]]
+            print(f"{name:<17} {ms[0]:8.2f} ms   torch {ms[1]:8.2f} ms   ratio {seconds[2]:6.1f}")
+
+
 def main() -> int:
     """Measure all cases, or print their profiles."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.encode_points")
     parser.add_argument("--repeats", type=int, default=7, help="pairs of timed calls (default 7)")
     parser.add_argument("--profile", action="store_true", help="where our time goes instead")
+    parser.add_argument("--kernels", action="store_true", help="each compiled loop beside torch")
     options = parser.parse_args()
+    if options.kernels:
+        time_kernels(options.repeats)
+        return 0
     if options.profile:
         for case in CASES:
             if not isinstance(CASES[case][0], PartNetwork):

@@ -69,13 +69,8 @@ class Norm(NamedTuple):
 
     def rectified(self, x: torch.Tensor, offset: torch.Tensor | None = None) -> torch.Tensor:
         """ReLU of the normalised x - offset, each (..., C), in place."""
-        if offset is None:
-            return x.mul_(self.scale).add_(self.shift).relu_()
-        if x.device.type != "cpu":
-            return self.rectified(x.sub_(offset))
-        rows = x.flatten(0, -2), offset.flatten(0, -2), self.scale, self.shift
-        kernels.rectify(*(part.numpy() for part in rows))
-        return x
+        x = x if offset is None else x.sub_(offset)
+        return x.mul_(self.scale).add_(self.shift).relu_()
 
 
 class RandomLayer:
