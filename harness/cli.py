@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import torch
 
-from harness.config import checked, describe, smoke_config, switches, with_settings
+from harness.config import checked, describe, smoke_config, with_settings
 from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.figures import draw_learning_curves, draw_table
@@ -52,10 +52,6 @@ def parser(table: Table) -> Parser:
     options.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="constants"
     )
-    for name, about in switches(table.config).items():
-        flag = f"--{name.replace('_', '-')}"
-        text = f"{name}=true"
-        options.add_argument(flag, dest="set", action="append_const", const=text, help=about)
     return options
 
 

@@ -4,11 +4,12 @@ import dataclasses
 import difflib
 import math
 import types
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import UserError
 
 C = TypeVar("C")
+KINDS = {bool: "true or false", type(None): "none"}  # in words
 
 
 def constant(
@@ -60,34 +61,47 @@ def with_settings(config: C, settings: list[str]) -> C:
 
 
 def checked(config: C) -> C:
-    """The configuration itself, when every value lies in its range."""
+    """The configuration itself, when every value lies in its range.
+
+    Raises:
+        UserError: a value, or one of a tuple, does not.
+    """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         low, high = field.metadata.get("low"), field.metadata.get("high")
-        if value is None or isinstance(value, str):
-            continue
-        below, above = low is not None and value < low, high is not None and value > high
-        if below or above or not math.isfinite(value):
-            raise UserError(f"{field.name} is {value}: it must be {_range(low, high)}")
+        for one in value if isinstance(value, tuple) else (value,):
+            if one is None or isinstance(one, str):
+                continue
+            below, above = low is not None and one < low, high is not None and one > high
+            if below or above or not math.isfinite(one):
+                raise UserError(f"{field.name} is {shown(value)}: it must be {_range(low, high)}")
     return config
 
 
-def switches(kind: type) -> dict[str, str]:
-    """Names of the constants that are off or on, each an option of its own, and what they are."""
-    hints = get_type_hints(kind)
-    return {f.name: f.metadata["about"] for f in dataclasses.fields(kind) if hints[f.name] is bool}
+def shown(value: Any) -> str:  # noqa: ANN401
+    """A value as `--set` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def describe(kind: type) -> str:
     """One line a constant: name, default, what it is."""
     fields = dataclasses.fields(kind)
-    return "\n".join(f"  {f.name} = {f.default}\n      {f.metadata['about']}" for f in fields)
+    return "\n".join(
+        f"  {f.name} = {shown(f.default)}\n      {f.metadata['about']}{_limits(f)}" for f in fields
+    )
+
+
+def _limits(field: dataclasses.Field) -> str:
+    low, high = field.metadata.get("low"), field.metadata.get("high")
+    return "" if low is None and high is None else f"; {_range(low, high)}"
 
 
 def _range(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"between {low} and {high}"
-    return f"{low} or more" if low is not None else f"{high} or less" if high else "finite"
+    if low is not None:
+        return f"{low} or more"
+    return "finite" if high is None else f"{high} or less"
 
 
 def _parsed(name: str, text: str, hint: Any) -> Any:  # noqa: ANN401
@@ -95,6 +109,8 @@ def _parsed(name: str, text: str, hint: Any) -> Any:  # noqa: ANN401
     if type(None) in kinds and text.lower() == "none":
         return None
     for kind in kinds:
+        if get_origin(kind) is tuple:
+            return _parsed_tuple(name, text, kind)
         if kind is bool and text.lower() in ("true", "false"):
             return text.lower() == "true"
         if kind in (int, float, str):
@@ -102,5 +118,15 @@ def _parsed(name: str, text: str, hint: Any) -> Any:  # noqa: ANN401
                 return kind(text)
             except ValueError:
                 continue
-    names = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+    names = " or ".join(KINDS.get(kind, getattr(kind, "__name__", kind)) for kind in kinds)
     raise UserError(f"--set {name}={text}: expected {names}")
+
+
+def _parsed_tuple(name: str, text: str, kind: Any) -> tuple:  # noqa: ANN401
+    # "0.15,0.2" for a tuple[float, ...] or tuple[float, float].
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    first, *others = get_args(kind)
+    count = None if others == [...] else 1 + len(others)
+    if count not in (None, len(parts)):
+        raise UserError(f"--set {name}={text}: expected {count} values, with commas between them")
+    return tuple(_parsed(name, part, first) for part in parts)

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ import numpy as np
 import torch
 
 from harness.chips import identity
+from harness.config import shown
 from harness.errors import UserError
 from harness.parallel import cores
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
 
 PACKAGES = ("rram", "harness", "deplm", "lsm")
 SOURCE = Path(__file__).resolve().parent.parent
+DISTRIBUTION = "random-resistive-memory"
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def check_writable(folder: Path) -> None:
@@ -64,10 +68,12 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Cores, threads, versions and device of this run; nothing that names the machine."""
+    """Cores, threads, vector width, versions and device of this run; not the machine's name."""
     return {
         "cores": cores(),
+        "threads": torch.get_num_threads(),
         "processor": _processor(),
+        "vectors": vector_width(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -76,13 +82,22 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Short hash of the checkout, with "+" when its code was changed, or "unknown"."""
+    """What code runs: the hash of its checkout, or the version that is installed.
+
+    The hash is short, with "+" when the code was changed since. A package that lies deeper in a
+    repository, as one installed in a project's `.venv` does, is not that repository's: then, and
+    without git, it is "version <number>", or "unknown".
+    """
     try:
-        run = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--", *PACKAGES)
+        if Path(git("rev-parse", "--show-toplevel")).resolve() == SOURCE:
+            changed = git("status", "--porcelain", "--", *PACKAGES)
+            return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
+        pass  # no git, or no checkout
+    try:
+        return f"version {version(DISTRIBUTION)}"
+    except PackageNotFoundError:
         return "unknown"
-    return run + ("+" if changed else "")
 
 
 def git(*arguments: str) -> str:
@@ -137,9 +152,13 @@ class Journal:
         entry["measurement"] = dataclasses.asdict(measurement)
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+                # On a line of its own, whatever a kill or a full disk left of the last one.
+                file.write(f"\n{json.dumps(entry)}\n")
         except OSError as error:
-            raise UserError(f"{self.path} cannot be written ({error.strerror})") from error
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}): free some space and run "
+                "again; the chips finished before are kept"
+            ) from error
         self._done[row, seed] = measurement
 
     def remove(self) -> None:
@@ -150,7 +169,7 @@ class Journal:
 
 def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
     """Constants as results keep them: of a path its last part, the rest is one machine's."""
-    constants = dataclasses.asdict(config)
+    constants = json.loads(json.dumps(dataclasses.asdict(config)))  # tuples become lists
     paths = {k: Path(v).name for k, v in constants.items() if isinstance(v, str) and os.sep in v}
     return constants | paths
 
@@ -159,8 +178,8 @@ def row_command(
     table: Table, row: Row, seeds: int, constants: dict[str, Any], *, smoke: bool = False
 ) -> str:
     """What to type for this row alone: `constants`, as of `recorded`, where they are not usual."""
-    usual = dataclasses.asdict(table.config())
-    changed = [f"{k}={v}" for k, v in constants.items() if k in usual and v != usual[k]]
+    usual = json.loads(json.dumps(dataclasses.asdict(table.config())))
+    changed = [f"{k}={shown(v)}" for k, v in constants.items() if k in usual and v != usual[k]]
     parts = [f'bash {table.command} --rows "{row.name}"', *(["--smoke"] if smoke else [])]
     if not smoke and seeds != (row.chips or DEFAULT_CHIPS):
         parts.append(f"--seeds {seeds}")
@@ -242,11 +261,22 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def vector_width() -> str:
+    """The widest vector instructions of the processor: "avx512", "avx2", or "unknown"."""
+    flags = _cpuinfo("flags").split()
+    widths = (("avx512", "avx512f"), ("avx2", "avx2"))
+    return next((width for width, flag in widths if flag in flags), "unknown")
+
+
 def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(name: str) -> str:
+    # The first value of that name, "" where the system does not say.
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    found = (line.split(":", 1)[1].strip() for line in lines if line.partition("\t")[0] == name)
+    return next(found, "")
 
 
 def _fingerprint(run: Run) -> str:

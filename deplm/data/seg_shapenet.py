@@ -134,7 +134,8 @@ def load_folder(folder: Path, root: Path, allow_missing: bool = False) -> PartSh
     if missing and not allow_missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(listed)} listed shapes are missing, first"
-            f" {', '.join(missing[:3])}; unpack the whole archive, or go on with --allow-missing"
+            f" {', '.join(missing[:3])}; unpack the whole archive, or go on with"
+            " --set allow_missing=true"
         )
     names = sorted(set(listed) - set(missing))
     if not names:

@@ -171,7 +171,9 @@ def test_the_real_layout_runs_and_missing_shapes_must_be_allowed(official, capsy
     next((official / INFO.folder / "04379243").iterdir()).unlink()
     assert run(official / "other", "--data", official, *SMALL) == (2, None)
     assert "1 of 64 listed shapes are missing" in capsys.readouterr().err
-    status, rows = run(official / "other", "--data", official, "--allow-missing", *SMALL)
+    status, rows = run(
+        official / "other", "--data", official, "--set", "allow_missing=true", *SMALL
+    )
     assert status == 0 and "1 listed shapes are missing" in rows[0]["note"]
 
 

@@ -161,7 +161,7 @@ def test_missing_shapes_are_counted_and_may_be_allowed(official, tmp_path):
         path.unlink()
     with pytest.raises(UserError, match="2 of 64 listed shapes are missing, first 0437") as caught:
         load(tmp_path)
-    assert "--allow-missing" in str(caught.value)
+    assert "--set allow_missing=true" in str(caught.value)
     data = load(tmp_path, allow_missing=True)
     assert data.missing == 2 and len(data.ids) == 62
     assert len(data.train) + len(data.validation) + len(data.test) == 62

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.config import checked, constant, smoke_config, with_settings
+from harness.config import checked, constant, describe, smoke_config, with_settings
 from harness.errors import UserError
 
 
@@ -15,12 +15,33 @@ class Constants:
     voltage: float | None = constant(None, "V", low=0)
     name: str = constant("a", "a name")
     fast: bool = constant(False, "a switch")
+    radii: tuple[float, ...] = constant((0.2, 0.4), "radii", low=0, high=2)
+    sizes: tuple[int, int] | None = constant(None, "two sizes", low=1)
 
 
 def test_values_take_the_fields_type():
     settings = ["sparsity=0.25", "input_bits=4", "voltage=3.4", "name=b c", "fast=true"]
     assert with_settings(Constants(), settings) == Constants(0.25, 4, 3.4, "b c", True)
     assert with_settings(Constants(voltage=3.0), ["voltage=none"]).voltage is None
+    changed = with_settings(Constants(), ["radii=0.15, 0.2,1", "sizes=3,4"])
+    assert (changed.radii, changed.sizes) == ((0.15, 0.2, 1.0), (3, 4))
+    assert with_settings(changed, ["sizes=none"]).sizes is None
+
+
+def test_help_shows_values_as_they_are_set():
+    text = describe(Constants)
+    assert "  radii = 0.2,0.4\n      radii; between 0 and 2" in text
+    assert "  sizes = None\n      two sizes; 1 or more" in text
+    assert "  name = a\n      a name\n" in text
+
+
+def test_an_upper_limit_of_0_is_a_limit():
+    @dataclass(frozen=True)
+    class Cold:
+        degrees: float = constant(-1.0, "of frost", high=0)
+
+    with pytest.raises(UserError, match="0 or less"):
+        with_settings(Cold(), ["degrees=1"])
 
 
 @pytest.mark.parametrize(
@@ -36,7 +57,12 @@ def test_values_take_the_fields_type():
         ("sparsity=nan", "between 0 and 1"),
         ("voltage=-1", "0 or more"),
         ("voltage=high", "expected float or none"),
-        ("fast=maybe", "expected bool"),
+        ("fast=maybe", "expected true or false"),
+        ("fast", "expected name=value"),
+        ("radii=0.1,wide", "radii=wide: expected float"),
+        ("radii=0.1,3", "radii is 0.1,3.0: it must be between 0 and 2"),
+        ("sizes=4", "expected 2 values"),
+        ("sizes=4,0.5", "expected int"),
     ],
 )
 def test_unfit_settings_are_refused(setting, words):

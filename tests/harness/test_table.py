@@ -98,6 +98,19 @@ def test_rows_keep_the_command_that_measures_them_again(tmp_path):
     assert command == usual.format("second") + " --seeds 2 --set offset=2.0"
 
 
+def test_a_command_gives_tuples_back_as_they_are_set(tmp_path):
+    @dataclass(frozen=True)
+    class Config(ToyConfig):
+        radii: tuple[float, ...] = constant((0.1, 0.2), "radii")
+
+    table = replace(toy(), config=Config)
+    _, results = run(tmp_path, "--seeds", "5", table=table)
+    assert "--set" not in results["rows"][0]["command"]
+    _, results = run(tmp_path, "--set", "radii=0.3,0.4", table=table)
+    assert results["rows"][0]["command"].endswith(" --set radii=0.3,0.4")
+    assert results["config"]["radii"] == [0.3, 0.4]
+
+
 def test_chips_come_one_after_another(tmp_path):
     run(tmp_path, "--seeds", "2")
     assert CALLS == [("first", 0), ("second", 0), ("first", 1), ("second", 1)]
@@ -176,6 +189,19 @@ def test_a_map_of_other_content_is_another_chip(tmp_path):
     cells.write_text("1,3")
     run(tmp_path, *arguments, "--seeds", "2", table=table)
     assert len(CALLS) == 4  # nothing of the other array is taken over
+
+
+def test_a_line_that_a_kill_cut_short_spoils_no_other(tmp_path):
+    assert run(tmp_path, "--set", "offset=1")[0] == 130
+    journal = tmp_path / "toy.partial.jsonl"
+    *lines, _ = journal.read_text().split("\n\n")
+    journal.write_text("\n\n".join(lines) + '\n{"row": "second", "se')
+    CALLS.clear()
+    assert run(tmp_path, "--set", "offset=1")[0] == 130
+    assert CALLS == [("first", 2), ("second", 2)]
+    CALLS.clear()
+    run(tmp_path, "--set", "offset=1")
+    assert CALLS == [("second", 2)]
 
 
 def test_a_finished_run_measures_afresh_and_repeats(tmp_path):
