@@ -207,12 +207,3 @@ def _weights(rows: int, columns: int, const: float, generator: torch.Generator) 
     bound = rows**-0.5
     return nn.Parameter(torch.rand(rows, columns, generator=generator) * 2 * bound - bound)
 
-
-# Start of the zero-shot tables' trained networks (SRNN-CLIP, SRNN-Prototype).
-NMNIST_SRNN_ANN = TrainedSpec(
-    "linear", 256, 200, 10, 50, decay=0.9, threshold=0.3, const=0.03, loss="mse", batch_size=80
-)
-NTIDIGITS_SRNN_ANN = TrainedSpec(
-    "linear", 64, 200, 11, 90, decay=0.9, threshold=0.6, const=1.0, learning_rate=5e-4,
-    batch_size=100,
-)  # fmt: skip
