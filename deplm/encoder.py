@@ -72,11 +72,7 @@ class FrozenEncoder:
         self.sa1, self.sa2, self.sa3 = self.layers
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """Features (B, C) of the clouds."""
-        return self.levels(batch)[-1][:, 0]
-
-    def levels(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Features of all three abstractions; sizes in the comments are those of Fashion-MNIST."""
+        """Features (B, C) of the clouds; sizes in the comments are those of Fashion-MNIST."""
         points, features = batch.clouds  # (B, 784, 3), (B, 784, 3)
         groups1, groups2, _ = batch.groupings  # 512 centres of 784 points, 128 centres of 512
         key = batch.noise_key
@@ -84,7 +80,7 @@ class FrozenEncoder:
         x1 = self.sa1(points, features, groups1, key)  # (B, 784, 3 + 3)   -> (B, 512, 51)
         x2 = self.sa2(groups1.centres, x1, groups2, key)  # (B, 512, 3 + 51)  -> (B, 128, 102)
         x3 = self.sa3(groups2.centres, x2, None, key)  # (B, 128, 3 + 102) -> (B, 1, 819)
-        return x1, x2, x3
+        return x3[:, 0]  # (B, 819)
 
     def calibrate(
         self, batches: Sequence[Batch], threads: int | None = None
@@ -101,17 +97,35 @@ class FrozenEncoder:
         Returns:
             Features (clouds, C) of the batches, so normalised, and the moments of each layer.
         """
-        points = [batch.clouds.points for batch in batches]
-        features = [batch.clouds.features for batch in batches]
-        all_moments = []
-        for depth, layer in enumerate(self.layers):
-            groupings = [batch.groupings[depth] for batch in batches]
-            keys = [batch.noise_key for batch in batches]
-            calls = list(zip(points, features, groupings, keys, strict=True))
-            features, moments = layer.calibrate(calls, threads)
-            all_moments.append(moments)
-            points = [g and g.centres for g in groupings]
-        return torch.cat(features)[:, 0], all_moments
+        levels, moments = calibrate_abstractions(self.layers, batches, threads)
+        return torch.cat(levels[-1])[:, 0], moments
+
+
+def calibrate_abstractions(
+    layers: Sequence[AbstractionLayer], batches: Sequence[Batch], threads: int | None = None
+) -> tuple[list[list[torch.Tensor]], list[Moments]]:
+    """Take the batch-norm statistics of abstractions, each on top of the one before.
+
+    Args:
+        layers: from the first to the last.
+        batches: of `network.batch`.
+        threads: default all cores.
+
+    Returns:
+        For each layer the features (B, S, C) of every batch, and the moments.
+    """
+    points = [batch.clouds.points for batch in batches]
+    features = [batch.clouds.features for batch in batches]
+    keys = [batch.noise_key for batch in batches]
+    levels, all_moments = [], []
+    for depth, layer in enumerate(layers):
+        groupings = [batch.groupings[depth] for batch in batches]
+        calls = list(zip(points, features, groupings, keys, strict=True))
+        features, moments = layer.calibrate(calls, threads)
+        levels.append(features)
+        all_moments.append(moments)
+        points = [grouping and grouping.centres for grouping in groupings]
+    return levels, all_moments
 
 
 def calibration_batches(
@@ -153,7 +167,10 @@ def encode(
         if start_seed is not None:
             rng = np.random.default_rng((start_seed, int(indices[0])))
         batch = network.batch(source, indices, device, rng)
-        return indices, [encoder(batch).cpu().numpy() for encoder in encoders]
+        outputs = []
+        for encoder in encoders:
+            outputs.append(encoder(batch).cpu().numpy())
+        return indices, outputs
 
     threads = threads if torch.device(device).type == "cpu" else 1
     with tqdm(total=len(source), desc=label, unit=" clouds", disable=None) as bar:

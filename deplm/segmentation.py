@@ -16,11 +16,10 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encoder import FrozenEncoder
-from deplm.layers import Moments, RandomLayer
+from deplm.encoder import calibrate_abstractions
+from deplm.layers import AbstractionLayer, Moments, RandomLayer
 from deplm.network import SHAPENET_PART, CloudNetwork, PointNetwork, SetAbstraction
 from deplm.points import Clouds, CloudSet, Grouping, NoiseKey, gather, three_nearest
-from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
@@ -70,7 +69,9 @@ class PartNetwork(CloudNetwork):
     multiscale: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.propagations) != len(self.encoder.abstractions):
+        if [layer.centres is None for layer in self.abstractions] != [False, False, True]:
+            raise UserError(f"{self}: expected two local abstractions and one of all points")
+        if len(self.propagations) != len(self.abstractions):
             raise UserError(f"{self}: there must be one propagation for each abstraction")
         if min(self.propagations) < 1 or self.categories < 0 or not 0 < self.slope < np.inf:
             raise UserError(f"{self}: channels from 1, categories from 0, a slope above 0")
@@ -230,21 +231,25 @@ class PartEncoder:
     ) -> None:
         self.network = network
         self.width = network.width
-        self.encoder = FrozenEncoder(network.encoder, chip, read_config, device)
-        scale = network.encoder.input_scale
-        self.layers = [
-            PropagationLayer(name, shape, chip, read_config, scale, device)
-            for name, shape in network.propagation_shapes.items()
-        ]
-        self.fp3, self.fp2, self.fp1 = self.layers
+        encoder, propagations = network.encoder, network.propagation_shapes
+        options = chip, read_config, encoder.input_scale, device
+        self.abstractions = [AbstractionLayer(*block, *options) for block in encoder.shapes.items()]
+        self.propagations = [PropagationLayer(*block, *options) for block in propagations.items()]
+        self.sa1, self.sa2, self.sa3 = self.abstractions
+        self.fp3, self.fp2, self.fp1 = self.propagations
 
     def __call__(self, batch: PartBatch) -> torch.Tensor:
         """Features (B, N, C) of every point; sizes in the comments are those of ShapeNet-part."""
-        link3, link2, link1 = batch.links
+        batch = self._scaled(batch)
+        points, features = batch.clouds  # (B, 2048, 3), (B, 2048, 3)
+        groups1, groups2, _ = batch.groupings  # 512 centres of 2048 points, 128 centres of 512
+        link3, link2, link1 = batch.links  # 128 points to 1, 512 to 128, 2048 to 512
         key = batch.noise_key
 
-        # (B, 2048, 22), (B, 512, 117), (B, 128, 80), (B, 1, 234)
-        x0, x1, x2, x3 = self._levels(batch)
+        x0 = finest_skip(batch, self.network.categories)  # (B, 2048, 16 + 3 + 3)
+        x1 = self.sa1(points, features, groups1, key)  # (B, 2048, 3 + 3)  -> (B, 512, 117)
+        x2 = self.sa2(groups1.centres, x1, groups2, key)  # (B, 512, 3 + 117) -> (B, 128, 80)
+        x3 = self.sa3(groups2.centres, x2, None, key)  # (B, 128, 3 + 80)  -> (B, 1, 234)
         y2 = self.fp3(x2, x3, link3, key)  # (B, 128, 80 + 234)  -> (B, 128, 80)
         y1 = self.fp2(x1, y2, link2, key)  # (B, 512, 117 + 80)  -> (B, 512, 117)
         y0 = self.fp1(x0, y1, link1, key)  # (B, 2048, 22 + 117) -> (B, 2048, 117)
@@ -261,18 +266,15 @@ class PartEncoder:
             batches: of `network.batch`.
             threads: default all cores.
         """
-        self.encoder.calibrate([self._scaled(batch) for batch in batches], threads)
-        *skips, hidden = zip(*map_in_order(self._levels, batches, threads), strict=True)
+        batches = [self._scaled(batch) for batch in batches]
+        levels, _ = calibrate_abstractions(self.abstractions, batches, threads)
+        finest = [finest_skip(batch, self.network.categories) for batch in batches]
+        *skips, coarse = finest, *levels
         keys = [batch.noise_key for batch in batches]
-        for depth, layer in enumerate(self.layers):
+        for depth, layer in enumerate(self.propagations):
             links = [batch.links[depth] for batch in batches]
-            calls = list(zip(skips[-1 - depth], hidden, links, keys, strict=True))
-            hidden, _ = layer.calibrate(calls, threads)
-
-    def _levels(self, batch: PartBatch) -> list[torch.Tensor]:
-        """Features of the points of every level, finest first; the finest see the category."""
-        batch = self._scaled(batch)
-        return [finest_skip(batch, self.network.categories), *self.encoder.levels(batch)]
+            calls = list(zip(skips.pop(), coarse, links, keys, strict=True))
+            coarse, _ = layer.calibrate(calls, threads)
 
     def _scaled(self, batch: PartBatch) -> PartBatch:
         """The batch with its coordinates times the slope; links do not depend on it."""

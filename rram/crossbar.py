@@ -164,7 +164,7 @@ class Crossbar:
         config = self.read_config
         if config.read_noise and key is None:
             raise UserError("read_noise needs a key: an integer that names the noise")
-        if config.linear and not config.read_noise:
+        if config.read_noise == 0 and config.input_bits is None:
             return x @ self.weights
         generator = torch.Generator().manual_seed((key or 0) + first)
         if config.read_noise and config.noise_per == "batch":

@@ -206,4 +206,3 @@ def _weights(rows: int, columns: int, const: float, generator: torch.Generator) 
         return nn.Parameter(const * torch.randn(rows, columns, generator=generator))
     bound = rows**-0.5
     return nn.Parameter(torch.rand(rows, columns, generator=generator) * 2 * bound - bound)
-

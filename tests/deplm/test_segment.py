@@ -156,7 +156,5 @@ def test_category_reaches_every_point():
 def test_mistakes_are_told():
     with pytest.raises(UserError, match="one propagation for each abstraction"):
         replace(SMALL, propagations=(1, 2))
-    with pytest.raises(UserError, match="fp3 has no batch-norm statistics"):
-        encoder = PartEncoder(SMALL, Chip(seed=0))
-        encoder.encoder.calibrate([everything(RandomShapes())])
-        encoder(everything(RandomShapes()))
+    with pytest.raises(UserError, match="sa1 has no batch-norm statistics"):
+        PartEncoder(SMALL, Chip(seed=0))(everything(RandomShapes()))
