@@ -149,7 +149,7 @@ def srnn_clip(config: "BrainVisualConfig") -> list[Srnn]:
         learning_rate=c.trained_rate, batch_size=c.trained_batch, epochs=c.trained_epochs,
     )  # fmt: skip
     both = trained_specs(c, consts, (c.threshold, c.threshold))
-    return [Srnn(both, recipe, copies=c.enlarge_train)]
+    return [Srnn(both, recipe, published_neurons=PAPER_NEURONS, copies=c.enlarge_train)]
 
 
 def srnn_prototypes(config: "BrainVisualConfig") -> list[Srnn]:
@@ -161,4 +161,6 @@ def srnn_prototypes(config: "BrainVisualConfig") -> list[Srnn]:
         c, c.prototype_width, learning_rate=c.trained_rate, epochs=c.trained_epochs,
         temperature=c.trained_prototype_temperature,
     )  # fmt: skip
-    return [Srnn(both, recipe, prototypes=True, copies=c.enlarge_train)]
+    return [
+        Srnn(both, recipe, prototypes=True, published_neurons=PAPER_NEURONS, copies=c.enlarge_train)
+    ]

@@ -24,6 +24,7 @@ from lsm.zero_shot.similarity import Similarity, centred_cosine, cosine
 from lsm.zero_shot.training import Pairs, Seed, Training
 
 PENALTIES = tuple(10.0**e for e in range(-3, 5))
+PUBLISHED_EPOCHS = 100  # of every zero-shot script
 PROTOTYPE_WIDTHS = (64, 128, 256, 512, 1024)
 
 
@@ -221,11 +222,13 @@ class Srnn(ZeroShotModel):
         specs: of both networks; inputs, steps and classes follow data and width.
         config: of the training.
         prototypes: SRNN-Prototype, else SRNN-CLIP.
+        published_neurons: of each encoder; None: not visible.
     """
 
     specs: tuple[TrainedSpec, TrainedSpec]
     config: ProjectionConfig
     prototypes: bool = False
+    published_neurons: int | None = None
     trained_through_time: bool = True
     copies: int = 1
 
