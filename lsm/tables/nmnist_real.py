@@ -44,7 +44,7 @@ LIKENESS = {
     "pause_2_simulated_ms": "ms", "rhythm_correlation": "", "image_correlation": "",
     "image_correlation_lowest": "",
 }  # fmt: skip
-TRANSFER = {"points_lost": "points", "on_simulated": "%", "on_real": "%"}
+TRANSFER = {"on_real": "%", "on_simulated": "%", "points_lost": "points"}
 Encode = Callable[[SpikeTrains], np.ndarray]  # spike trains -> features (samples, D)
 
 
