@@ -231,6 +231,7 @@ def merge_results(path: Path, run: Run, table: Table, records: list[dict]) -> di
         "table": table.name,
         "title": table.title,
         "command": table.command,
+        "headlines": list(table.headlines),
         "created": now(),
         "commit": commit(),
         "machine": machine(run.device),

@@ -1,48 +1,86 @@
-"""Tables for people: on the terminal, and in Markdown for the README.
+"""The pages of results: `RESULTS.md` whole, and the table of headlines inside `README.md`.
 
-`python -m harness.report` prints every row of `results/*.json`; with `--write README.md` it
-brings the tables between that file's `<!-- results -->` and `<!-- bench -->` marks up to date.
+`python -m harness.report` prints the first; with `--write` it brings both up to date with
+`results/*.json`.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.datasets import KINDS
+from harness.datasets import KINDS, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.records import read_results, write_atomically
 
+Record = dict[str, Any]  # one metric of one row, as a results file holds it
+Results = dict[str, Any]  # the content of a results file
 HEAD = ("row", "metric", "paper", "here", "chips", "data", "protocol", "weights", "seconds")
-README_HEAD = (
-    "row", "metric", "paper", "here", "here, best on test", "chips", "data", "weights", "seconds",
+PAGE_HEAD = (
+    "row", "metric", "paper", "validation", "published", "oracle",
+    "chips", "data", "weights", "seconds",
 )  # fmt: skip
-BENCH_HEAD = ("case", "peer", "threads", "ours, ms", "peer, ms", "times faster", "agrees")
+HEADLINE_HEAD = ("row", "paper", "here", "published rule", "plain ridge", "data", "command")
+BENCH_HEAD = ("benchmark", "case", "peer", "threads", "ours, ms", "peer, ms", "ratio", "agrees")
+PLAIN_RIDGE = ", plain ridge"  # ends a metric's name where the row's readout is not plain ridge
+USUAL_HEADLINES = 3  # rows of a table that names none
+ABOUT = """# Results
+
+Generated from `results/*.json` by `python -m harness.report --write`; not to be edited.
+
+Figures are means over chips with standard deviations, in three protocols:
+
+- **validation**: every choice (penalty, epoch, constants) is made on training data held out for
+  it, and the test data are used once, after all choices. This is the headline everywhere.
+- **published**: the rule of the published scripts. The best epoch is chosen on the test data
+  themselves, in the zero-shot tables among the epochs whose test figures pass floors set by hand.
+  When no epoch passes, the best one is shown all the same, and the row's note says so.
+- **oracle**: the best on test data, without floors: an upper bound, and no result.
+
+The kind of the data stands beside every figure. **real**: the recordings that the paper's figure
+was measured on. **simulated-sensor**: real pictures or sounds before a simulated sensor.
+**synthetic**: made by a program. Only on real data does a figure reproduce, or fail to reproduce,
+the paper's; the papers' figures are always of real data.
+
+A readout is named by its row: *ridge* is ridge regression on one-hot targets; *discriminative
+ridge* solves again with re-targeted rows (Xiang et al., IEEE TNNLS 23:1738, 2012), and plain
+ridge on the same features stands beside it; *logistic* is multinomial logistic regression.
+`weights` are fixed random + trained ones; `seconds` are one chip's share of encoding and
+training.
+"""
 
 
-def cells(record: dict[str, Any]) -> tuple[str, ...]:
+def cells(record: Record) -> tuple[str, ...]:
     """The cells of one record, under `HEAD`; seconds are one chip's, encoding and training."""
     data = record["data"]
     paper = "" if record["paper"] is None else f"{record['paper']:.2f}"
     if paper and (data["kind"] != "real" or data["name"] != record["paper_data"]):
         paper += f" (on real {record['paper_data']})"
-    spread = f" ± {record['std']:.2f}" if len(record["values"]) > 1 else ""
     seconds = record["train_seconds"] + record["encode_seconds"]
     return (
         record["row"],
         record["metric"],
         paper,
-        f"{record['mean']:.2f}{spread} {record['unit']}".rstrip(),
+        f"{figure(record)} {record['unit']}".rstrip(),
         str(len(record["values"])),
         record["data"]["kind"],
         record["protocol"],
         f"{record['fixed_weights']:,} + {record['trained_weights']:,}",
-        f"{seconds:.0f}",
+        f"{seconds:,.0f}",
     )
 
 
-def text_table(records: list[dict[str, Any]]) -> str:
+def figure(record: Record | None) -> str:
+    """Mean, and standard deviation where there are several chips; "" for no record."""
+    if record is None:
+        return ""
+    spread = f" ± {record['std']:.2f}" if len(record["values"]) > 1 else ""
+    return f"{record['mean']:.2f}{spread}"
+
+
+def text_table(records: list[Record]) -> str:
     """Aligned columns for a terminal."""
     rows = [HEAD, *(cells(record) for record in records)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
@@ -53,49 +91,64 @@ def text_table(records: list[dict[str, Any]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], *dict.fromkeys(notes)])
 
 
-def headlines(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Cells under `README_HEAD`: of every row its first figure, and the other main ones.
+def by_row(records: list[Record]) -> Iterator[tuple[str, dict[str, dict[str, Record]]]]:
+    """Each row's name, and its records by metric and protocol."""
+    for row, of_row in groupby(records, key=lambda record: record["row"]):
+        metrics: dict[str, dict[str, Record]] = {}
+        for record in of_row:
+            metrics.setdefault(record["metric"], {})[record["protocol"]] = record
+        yield row, metrics
 
-    Those are the paper's, and those measured in both protocols, which share a line.
+
+def table_lines(records: list[Record]) -> Iterator[tuple[str, ...]]:
+    """Cells under `PAGE_HEAD`, a line a metric."""
+    for row, metrics in by_row(records):
+        for metric, protocols in metrics.items():
+            first = next(iter(protocols.values()))
+            _, _, paper, _, chips, data, _, weights, seconds = cells(first)
+            figures = (figure(protocols.get(p)) for p in ("validation", "published", "oracle"))
+            unit = "" if first["unit"] in ("%", "") else f" ({first['unit']})"
+            yield row, metric + unit, paper, *figures, chips, data, weights, seconds
+
+
+def headlines(results: Results) -> Iterator[tuple[str, ...]]:
+    """Cells under `HEADLINE_HEAD`: of each headline row its one or two figures of the paper.
+
+    Of a row without such a figure its first one.
     """
-    lines = []
-    for _, row in groupby(records, key=lambda record: record["row"]):
-        row = list(row)
-        test = {r["metric"]: cells(r)[3] for r in row if r["protocol"] != "validation"}
-        chosen = [r for r in row if r["protocol"] == "validation"]
-        shown = [
-            r for r in chosen if r is chosen[0] or r["paper"] is not None or r["metric"] in test
-        ]
-        for name, metric, paper, here, chips, data, _, weights, seconds in map(cells, shown):
-            best = test.get(metric, "")
-            lines.append((name, metric, paper, here, best, chips, data, weights, seconds))
-    return lines
+    rows = dict(by_row(results["rows"]))
+    wanted = [name for name in results.get("headlines", ()) if name in rows]
+    for name in wanted or list(rows)[:USUAL_HEADLINES]:
+        metrics = rows[name]
+        known = [m for m, p in metrics.items() if next(iter(p.values()))["paper"] is not None]
+        for metric in known[:2] or list(metrics)[:1]:
+            protocols = metrics[metric]
+            first = next(iter(protocols.values()))
+            plain = metrics.get(metric + PLAIN_RIDGE, {})
+            what = name if metric == next(iter(metrics)) == "accuracy" else f"{name}: {metric}"
+            paper = "" if first["paper"] is None else f"{first['paper']:.2f}"
+            here, published = (figure(protocols.get(p)) for p in ("validation", "published"))
+            kind, command = first["data"]["kind"], f"`{first['command']}`"
+            yield what, paper, here, published, figure(plain.get("validation")), kind, command
 
 
-def markdown_results(results: list[dict[str, Any]], *, full: bool = False) -> str:
-    """A Markdown table for each of `results`, under its command; in full, or folded headlines."""
-    parts = []
-    for result in results:
-        records = result["rows"]
-        kinds = " and ".join(dict.fromkeys(r["data"]["kind"] for r in records))
-        title = f"<b>{result['title']}</b>, {kinds} data"
-        commands = dict.fromkeys(
-            f"- `{r['command']}`" + (f": {r['note']}" if r["note"] else "") for r in records
-        )
-        table = (
-            _markdown(HEAD, [cells(record) for record in records])
-            if full
-            else _markdown(README_HEAD, headlines(records))
-        )
-        opened = "<details open>" if kinds == "real" else "<details>"
-        parts += [opened, f"<summary>{title}: <code>bash {result['command']}</code></summary>", ""]
-        parts += [table, "", "<details><summary>Each row alone, as measured</summary>", ""]
-        parts += [*commands, "", "</details>", "</details>", ""]
-    return "\n".join(parts).rstrip()
+def table_page(results: Results, folder: Path) -> str:
+    """One table in Markdown: its data, all figures, and how to measure each row again."""
+    records = results["rows"]
+    parts = [f"## {results['title']}", "", f"`bash {results['command']}`", ""]
+    parts += [f"- {text}" for text in dict.fromkeys(map(_measured_on, records))]
+    parts += ["", _markdown(PAGE_HEAD, list(table_lines(records))), ""]
+    for what in ("table", "learning"):
+        drawn = folder / f"{results['table']}_{what}.png"
+        if drawn.exists():
+            parts += [f"![{results['title']}: {what}]({folder.name}/{drawn.name})", ""]
+    parts += ["<details><summary>Each row alone: command, date, commit, note</summary>", ""]
+    parts += dict.fromkeys(map(_again, records))
+    return "\n".join([*parts, "", "</details>", ""])
 
 
-def markdown_benchmarks(benchmarks: dict[str, dict[str, Any]]) -> str:
-    """A Markdown table of the cases of every benchmark, by name."""
+def benchmark_page(benchmarks: dict[str, dict[str, Any]]) -> str:
+    """Every benchmark in Markdown, by name: the machine and a line a case."""
     rows = [
         (
             f"`{name}`", case["case"], case["peer"], str(case["threads"]),
@@ -105,34 +158,50 @@ def markdown_benchmarks(benchmarks: dict[str, dict[str, Any]]) -> str:
         for name, benchmark in benchmarks.items()
         for case in benchmark["cases"]
     ]  # fmt: skip
-    return _markdown(("benchmark", *BENCH_HEAD), rows)
+    about = [
+        f"- `python -m {name}`: {_machine(stored['machine'])}{_when(stored)}"
+        for name, stored in benchmarks.items()
+    ]
+    what = "Milliseconds a cloud or sample, medians; `ratio` is the peer's time over ours."
+    return "\n".join(["## Benchmarks", "", what, "", *about, "", _markdown(BENCH_HEAD, rows), ""])
+
+
+def results_page(folder: Path) -> str:
+    """The whole of `RESULTS.md`."""
+    names = sorted(folder.glob("bench_*.json"))
+    stored = {
+        f"benchmarks.{f.stem.removeprefix('bench_')}": json.loads(f.read_text()) for f in names
+    }
+    parts = [ABOUT, *(table_page(results, folder) for results in tables(folder))]
+    return "\n".join([*parts, *([benchmark_page(stored)] if stored else [])])
+
+
+def headline_table(folder: Path) -> str:
+    """The table of the README, compact: its words count."""
+    lines = [line for results in tables(folder) for line in _under_title(results)]
+    return _markdown(HEADLINE_HEAD, lines, pipe="|")
 
 
 def filled(text: str, mark: str, block: str) -> str:
     """`text` with what stands between `<!-- mark -->` and `<!-- /mark -->` replaced.
 
+    Args:
+        text: of a page.
+        mark: name of the place.
+        block: what goes there.
+
     Raises:
-        UserError: the two marks are not there, once each and in this order.
+        UserError: the two marks are not there, in this order.
     """
     opening, closing = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    before, found, rest = text.partition(opening)
-    _, ended, after = rest.partition(closing)
-    if not found or not ended:
+    before, opened, rest = text.partition(opening)
+    _, closed, after = rest.partition(closing)
+    if not opened or not closed:
         raise UserError(f"no place for a table: {opening} and {closing} are not both there")
     return f"{before}{opening}\n{block}\n{closing}{after}"
 
 
-def readme(text: str, folder: Path) -> str:
-    """The README's text with its tables as the results in `folder` have them."""
-    marked = filled(text, "results", markdown_results(tables(folder)))
-    names = sorted(folder.glob("bench_*.json"))
-    stored = {
-        f"benchmarks.{f.stem.removeprefix('bench_')}": json.loads(f.read_text()) for f in names
-    }
-    return filled(marked, "bench", markdown_benchmarks(stored))
-
-
-def tables(folder: Path) -> list[dict[str, Any]]:
+def tables(folder: Path) -> list[Results]:
     """The results of every table in `folder`, those on real data first.
 
     Raises:
@@ -146,27 +215,62 @@ def tables(folder: Path) -> list[dict[str, Any]]:
     )
 
 
-def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+def _under_title(results: Results) -> Iterator[tuple[str, ...]]:
+    yield (f"**{results['title']}**", *[""] * (len(HEADLINE_HEAD) - 1))
+    yield from headlines(results)
+
+
+def _measured_on(record: Record) -> str:
+    data = record["data"]
+    counts = f"{data['train']:,} to train, {data['test']:,} to test"
+    return f"{data['kind']} data: {data['name']}, {counts} (sha256 {data['sha256'][:12]})"
+
+
+def _again(record: Record) -> str:
+    note = f": {record['note']}" if record["note"] else ""
+    return f"- `{record['command']}`{_when(record)}; {_machine(record['machine'])}{note}"
+
+
+def _when(record: Record) -> str:
+    if "created" not in record:
+        return ""
+    return f", {record['created'][:10]}, commit {record['commit']}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    words = [machine["processor"], machine.get("vectors"), f"{machine['cores']} cores"]
+    return " ".join(word for word in words if word)
+
+
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]], pipe: str = " | ") -> str:
+    outer = pipe.strip()
+    space = " " if pipe != outer else ""
+    lines = [head, *rows]
+    text = [f"{outer}{space}{pipe.join(line)}{space}{outer}" for line in lines]
+    return "\n".join([text[0], "|" + "---|" * len(head), *text[1:]])
 
 
 @exits_cleanly
 def main(argv: list[str] | None = None) -> int:
-    """Print all results of a folder, or bring a README up to date with them."""
+    """Print all results of a folder, or bring both pages up to date with them."""
     parser = argparse.ArgumentParser(prog="python -m harness.report", description=__doc__)
-    parser.add_argument("folder", nargs="?", default="results", help="default: results")
-    parser.add_argument("--write", metavar="README.md", help="a file with marks for the tables")
+    parser.add_argument("folder", nargs="?", type=Path, help="of results (default: results/)")
+    parser.add_argument("--write", action="store_true", help="both pages, instead of printing")
+    parser.add_argument("--pages", type=Path, help="folder of the pages (default: the project's)")
     options = parser.parse_args(argv)
-    folder = Path(options.folder)
-    if options.write is None:
-        print(markdown_results(tables(folder), full=True))
+    folder = options.folder or project_root() / "results"
+    whole = results_page(folder)
+    if not options.write:
+        print(whole)
         return 0
+    pages = options.pages or project_root()
+    readme = pages / "README.md"
     try:
-        text = Path(options.write).read_text(encoding="utf-8")
+        text = readme.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{options.write} cannot be read: {error.strerror}") from error
-    write_atomically(Path(options.write), readme(text, folder))
+        raise UserError(f"{readme} cannot be read: {error.strerror}") from error
+    write_atomically(readme, filled(text, "results", headline_table(folder)))
+    write_atomically(pages / "RESULTS.md", whole)
     return 0
 
 
