@@ -13,14 +13,8 @@ import torch
 
 from benchmarks.timing import paired_medians, peak_mb, spike_benchmark
 from lsm.encode import encode
-from lsm.reservoir import (
-    BRAIN_VISUAL_LETTER,
-    BRAIN_VISUAL_NEURAL,
-    NMNIST,
-    NTIDIGITS,
-    ReservoirSpec,
-    gaussian,
-)
+from lsm.reservoir import gaussian
+from lsm.specs import BRAIN_VISUAL_LETTER, BRAIN_VISUAL_NEURAL, NMNIST, NTIDIGITS, ReservoirSpec
 from lsm.spikes import SpikeTrains
 from lsm.training.recurrent import TrainedSpec
 

@@ -10,8 +10,10 @@ import sys
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from lsm.encode import StateFeatures, encode
-from lsm.reservoir import ReservoirSpec, from_chip
+from lsm.encode import encode
+from lsm.features import StateFeatures
+from lsm.reservoir import from_chip
+from lsm.specs import ReservoirSpec
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip, ReadConfig
 

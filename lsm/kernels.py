@@ -1,90 +1,49 @@
 """The reservoir's compiled loop for the CPU: add the weight rows of whatever spiked.
 
-Work goes on by groups of samples, step by step, and within a step by blocks of neurons whose
-weights stay in the cache while the whole group passes over them.
+Samples go in groups, step by step, and within a step by blocks of neurons whose weights stay in
+the cache while the whole group passes over them. All in one file, since numba compiles anew only
+when the file of the outermost function changes.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
+from scipy.special import ndtri
 
-from lsm.vector_code import (
-    LANES,
-    ROWS_AT_ONCE,
-    add_rows,
-    append_bits,
-    lif_lanes,
-    load_int,
-    store_int,
-    widen,
-)
-
-BLOCK_BYTES = 786_432  # of weights, to stay inside a core's second-level cache
-BLOCK_COST = 1.5  # of visiting a block, in vectors
-WIDEST = 8  # vectors a block, as many copies of `add_rows` there are
+LANES = 32  # a block of neurons is so many wide, or a small multiple
+WIDEST = 8  # that multiple at most
+BLOCK_BYTES = 1_200_000  # of a block's weights: about what a core's second-level cache holds
+VISIT_COST = 3  # of a block to a sample, in units of LANES neurons
+ROWS_AT_ONCE = 4  # rows added in 16 bits before the sum is widened to 32
+LARGEST_INTEGER = 8191  # four of them, added in 16 bits, do not overflow
 GROUP_ONE_BLOCK, GROUP_MANY_BLOCKS = 8, 256  # samples that pass over a block together
-SLACK = 8  # entries that `append_bits` and the padding may write beyond the last
 NORMAL_BITS = 12  # read noise is drawn from a table of 2^12 normal quantiles
 
 
-class Work(NamedTuple):
-    """What the loop fills, each (B, reads of that kind, neurons); counts may be wider."""
+def pack(*tables: np.ndarray) -> np.ndarray:
+    """Cut integer weights into blocks of neurons that fit the cache.
 
-    counts: np.ndarray
-    traces: np.ndarray
-    membranes: np.ndarray
-
-
-class Layout(NamedTuple):
-    """What a step works on, as numbers: numba counts references to every array it passes on.
-
-    Addresses first: `rows` and `channels` of `SpikeTrains`; weights, see `pack`; membranes
-    (group, neurons); what is seen (samples, windows, neurons); lists (2, group, room) of who
-    fired last and who fires now, uint32; counts (group,) of who fires now and lengths (group,)
-    of the rows to add, int64; sums (width,) int32; `BIT_PLACES`. Then sizes: `spikes` is the
-    length of `channels`, `room` the bytes of a list, `block_rows` the rows of a block.
-    """
-
-    rows: int
-    channels: int
-    weights: int
-    membranes: int
-    seen: int
-    lists: int
-    counts: int
-    lengths: int
-    sums: int
-    places: int
-    spikes: int
-    steps: int
-    inputs: int
-    windows: int
-    group: int
-    room: int
-    blocks: int
-    block_rows: int
-    width: int
-    itemsize: int
-
-
-def pack(integers: np.ndarray) -> np.ndarray:
-    """Cut integer weights (rows, neurons) into blocks of neurons that fit the cache.
+    Args:
+        tables: (rows, neurons) int16: the weights, and the squares that read noise needs, if any.
 
     Returns:
-        (blocks, rows + 1, 32 * vectors) int16, the last row of zeros.
+        (blocks, rows + 1, len(tables) * width) int16: what all tables have for one block of
+        neurons lies side by side; the last row is of zeros.
     """
-    rows, neurons = integers.shape
-    widest = int(np.clip(BLOCK_BYTES // (2 * LANES * (rows + 1)), 1, WIDEST))
-    vectors = min(range(1, widest + 1), key=lambda v: -(-neurons // (LANES * v)) * (v + BLOCK_COST))
-    width = LANES * vectors
+    rows, neurons = tables[0].shape
+    widest = BLOCK_BYTES // (2 * LANES * (rows + 1) * len(tables))
+    multiples = range(1, int(np.clip(widest, 1, WIDEST)) + 1)
+    cost = {m: -(-neurons // (LANES * m)) * (m + VISIT_COST) for m in multiples}
+    width = LANES * min(multiples, key=cost.get)
     blocks = -(-neurons // width)
-    padded = np.zeros((rows + 1, blocks * width), np.int16)
-    padded[:rows, :neurons] = integers
-    table = aligned((blocks, rows + 1, width), np.int16)
-    table[:] = padded.reshape(rows + 1, blocks, width).transpose(1, 0, 2)
-    return table
+    packed = aligned((blocks, rows + 1, len(tables), width), np.int16)
+    for k, table in enumerate(tables):
+        padded = np.zeros((rows, blocks * width), np.int16)
+        padded[:, :neurons] = table
+        packed[:, :rows, k] = padded.reshape(rows, blocks, width).transpose(1, 0, 2)
+    return packed.reshape(blocks, rows + 1, len(tables) * width)
 
 
 def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -98,8 +57,6 @@ def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 @cache
 def normal_table() -> np.ndarray:
     """Quantiles of the normal distribution at 2^12 equal steps, float32, variance 1."""
-    from scipy.special import ndtri
-
     size = 1 << NORMAL_BITS
     z = ndtri((np.arange(size) + 0.5) / size)
     return (z / z.std()).astype(np.float32)
@@ -113,194 +70,135 @@ def mix(key: np.ndarray) -> np.ndarray:
     return key ^ (key >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
-def _add(vectors, table, stride, active, count, out):
-    # The width must be a literal: one copy of the code for each.
-    if vectors == 1:
-        add_rows(1, table, stride, active, count, out)
-    elif vectors == 2:
-        add_rows(2, table, stride, active, count, out)
-    elif vectors == 3:
-        add_rows(3, table, stride, active, count, out)
-    elif vectors == 4:
-        add_rows(4, table, stride, active, count, out)
-    elif vectors == 5:
-        add_rows(5, table, stride, active, count, out)
-    elif vectors == 6:
-        add_rows(6, table, stride, active, count, out)
-    elif vectors == 7:
-        add_rows(7, table, stride, active, count, out)
-    else:
-        add_rows(8, table, stride, active, count, out)
+# In the helpers, one short loop after another and indices in place of slices: so the compiler
+# makes vectors of them, and `width`, a constant of the caller's, becomes one of theirs.
 
 
-# Below, addresses or indices instead of slices: a slice costs more than a row of weights.
-
-
-@njit(cache=True, nogil=True)
-def _append_inputs(layout, row, listed, n):
-    # Appends the input channels of a step to the neurons that fired, padded for `add_rows`.
-    first, last = load_int(layout.rows + 8 * row), load_int(layout.rows + 8 * row + 8)
-    source, target = layout.channels + 2 * first, listed + 4 * n
-    count = last - first
-    if last + 8 <= layout.spikes:  # eight at once may read the channels of the next step
-        for k in range(0, count, 8):
-            widen(8, source + 2 * k, target + 4 * k)
-    else:
-        for k in range(count):
-            widen(1, source + 2 * k, target + 4 * k)
-    zeros = (layout.block_rows - 1) * 0x1_0000_0001  # twice the row of zeros
-    store_int(target + 4 * count, zeros)
-    store_int(target + 4 * count + 8, zeros)
-    return (n + count + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE * ROWS_AT_ONCE
-
-
-@njit(cache=True, nogil=True)
-def _list_rows(layout, first, size, t):
-    # The rows that a step adds for each sample: neurons that fired last, and inputs.
-    active = layout.lists + t % 2 * layout.group * layout.room
-    for g in range(size):
-        row, count = (first + g) * layout.steps + t, layout.counts + 8 * g
-        n = _append_inputs(layout, row, active + g * layout.room, load_int(count))
-        store_int(layout.lengths + 8 * g, n)
-        store_int(count, 0)
-
-
-@njit(cache=True, nogil=True)
-def _fire(layout, membranes, seen, neuron, base, fired):
-    # One block of one sample: writes who fires to `fired`; returns their number.
-    unit, decay, threshold = neuron
-    n = 0
-    for start in range(0, layout.width, LANES):
-        u, four = membranes + start * layout.itemsize, start * 4
-        bits = lif_lanes(u, layout.sums + four, seen + four, unit, decay, threshold)
-        n += append_bits(bits, np.uint32(base + start), layout.places, fired + n * 4)
+@njit(inline="always")
+def _list_rows(rows, channels, row, fired, n_fired, g, listed, silent):
+    # Rows of the table to add: neurons that fired last and inputs, then `silent` rows of zeros
+    # up to a multiple of four. Returns their number.
+    n = n_fired[g]
+    for k in range(n):
+        listed[g, k] = fired[g, k]
+    for k in range(rows[row], rows[row + 1]):
+        listed[g, n] = channels[k]
+        n += 1
+    while n % ROWS_AT_ONCE:
+        listed[g, n] = silent
+        n += 1
     return n
 
 
-@njit(cache=True, nogil=True)
-def _step(layout, neuron, size, t, row):
-    # One step of a group; `row` is the first sample's in `seen`.
-    active = layout.lists + t % 2 * layout.group * layout.room
-    fired = layout.lists + (t + 1) % 2 * layout.group * layout.room
-    stride, neurons = layout.width * 2, layout.blocks * layout.width
-    for b in range(layout.blocks):
-        weights, base = layout.weights + b * layout.block_rows * stride, b * layout.width
-        for g in range(size):
-            listed, length = active + g * layout.room, load_int(layout.lengths + 8 * g)
-            _add(layout.width // LANES, weights, stride, listed, length, layout.sums)
-            membranes = layout.membranes + (g * neurons + base) * layout.itemsize
-            seen = layout.seen + ((row + g * layout.windows) * neurons + base) * 4
-            count = layout.counts + 8 * g
-            n = load_int(count)
-            to = fired + g * layout.room + 4 * n
-            store_int(count, n + _fire(layout, membranes, seen, neuron, layout.inputs + base, to))
+@njit(inline="always")
+def _sum_rows(table, b, listed, g, count, sums, lanes):
+    for j in range(lanes):
+        sums[j] = 0
+    for k in range(0, count, ROWS_AT_ONCE):
+        r0, r1, r2, r3 = listed[g, k], listed[g, k + 1], listed[g, k + 2], listed[g, k + 3]
+        for j in range(lanes):
+            four = table[b, r0, j] + table[b, r1, j] + table[b, r2, j] + table[b, r3, j]
+            sums[j] += np.int32(np.int16(four))
 
 
-@njit(cache=True, nogil=True)
-def _fire_noisy(u, g, base, drive, neuron, inputs, fired, n, seen, at):
-    _, decay, threshold = neuron
-    for j in range(len(drive)):
-        new = decay * u[g, base + j] + drive[j]
-        u[g, base + j] = new
-        if new > threshold:
-            u[g, base + j] = 0
-            seen[at[0], at[1], base + j] += 1
-            fired[g, n] = inputs + base + j
-            n += 1
-    return n
+@njit(inline="always")
+def _add_noise(drive, sums, stream, scale, quantiles, place, z, kind, width):
+    # drive += sqrt(variance) * z, with z from a counter: sample, step and neuron fix it.
+    for j in range(width):
+        place[j] = mix(stream + np.uint64(j)) >> np.uint64(64 - NORMAL_BITS)
+    for j in range(width):
+        z[j] = quantiles[place[j]]
+    for j in range(width):
+        drive[j] += scale * np.sqrt(kind(sums[width + j])) * z[j]
 
 
-@njit(cache=True, nogil=True)
-def _noisy_drive(sums, squares, unit, scale, key, quantiles, drive, spread):
-    # drive = sum + sqrt(variance) * z, with z from a counter: sample, step and neuron fix it.
-    # The integers go through the floating arrays so that no product is rounded in float64.
-    for j in range(len(sums)):
-        drive[j] = sums[j]
-        spread[j] = squares[j]
-    for j in range(len(sums)):
-        z = quantiles[mix(key + np.uint64(j)) >> np.uint64(64 - NORMAL_BITS)]
-        drive[j] = unit * drive[j] + scale * np.sqrt(spread[j]) * z
+@njit(inline="always")
+def _fire(u, g, base, drive, decay, threshold, spikes, fired, n_fired, kind, width):
+    # One LIF step of a block; appends the neurons that fire to the list `fired`.
+    for j in range(width):
+        drive[j] += decay * u[g, base + j]
+    for j in range(width):
+        spikes[j] = drive[j] > threshold
+    for j in range(width):
+        u[g, base + j] = drive[j] if drive[j] <= threshold else kind(0)
+    n = np.uint64(n_fired[g])  # unsigned: no check for a negative index
+    for j in range(width):  # no branch, which spikes would make unpredictable
+        fired[g, n] = base + j
+        n += np.uint64(spikes[j])
+    n_fired[g] = n
 
 
-@njit(cache=True, nogil=True)
-def _noisy_step(layout, tables, neuron, noise, u, lists, counts, lengths, buffers, seen, at):
-    # The same with read noise; also the sum of squares is needed.
-    first, size, t, offset, window = at
-    sums, squares, drive, spread = buffers
-    active, fired = lists[t % 2], lists[(t + 1) % 2]
-    stride, vectors = layout.width * 2, layout.width // LANES
-    for b in range(layout.blocks):
-        block, base = b * layout.block_rows * stride, b * layout.width
-        for g in range(size):
-            listed = active.ctypes.data + g * layout.room
-            for k, out in enumerate((sums, squares)):
-                table = tables[k].ctypes.data + block
-                _add(vectors, table, stride, listed, lengths[g], out.ctypes.data)
-            key = mix(noise[1] + np.uint64((first + g) * layout.steps + t)) + np.uint64(base)
-            _noisy_drive(sums, squares, neuron[0], noise[0], key, noise[2], drive, spread)
-            counts[g] = _fire_noisy(
-                u, g, base, drive, neuron, layout.inputs, fired, counts[g], seen,
-                (offset + g, window),
-            )  # fmt: skip
+@njit(inline="always")
+def _observe(fired, n_fired, g, inputs, work, sample, window, trace_weights, t):
+    # Counts and traces of those that fired, whose numbers become those of their rows.
+    for k in range(n_fired[g]):
+        neuron = fired[g, k]
+        work.counts[sample, window[t], neuron] += 1
+        for i in range(trace_weights.shape[1]):
+            work.traces[sample, i, neuron] += trace_weights[t, i]
+        fired[g, k] = inputs + neuron
 
 
-@njit(cache=True, nogil=True)
-def _trace(fired, counts, size, offset, weights, inputs, traces):
-    for g in range(size):
-        for k in range(counts[g]):
-            for i in range(len(weights)):
-                traces[offset + g, i, np.int64(fired[g, k]) - inputs] += weights[i]
+@cache
+def reservoir_loop(width: int, noisy: bool) -> Any:
+    """The compiled loop for blocks of `width` neurons, with read noise or without.
 
+    The loop `run(trains, table, neuron, noise, plan, work, span, group)` takes
 
-@njit(cache=True, nogil=True)
-def run(trains, tables, neuron, noise, plan, work, span, group, places):
-    """Run samples `span` = (first, last) through the reservoir, filling `work`.
-
-    Args:
         trains: (rows, channels, steps, inputs) of `SpikeTrains`.
-        tables: weights and squared conductances, see `pack`.
-        neuron: (what 1 stands for in the weights, decay, threshold), in the floating type of
-            the membranes.
-        noise: (scale, key, quantiles); scale 0: no read noise.
+        table: weights, if `noisy` with squares beside them, see `pack`.
+        neuron: (membrane units of weight 1, decay, threshold), in the floating type of the
+            membranes.
+        noise: (scale, key, quantiles); not used unless `noisy`.
         plan: (window (T,), trace weights (T, K), membrane slot (T,) or -1).
-        work: see `Work`; its first sample is `span[0]`.
-        span: first and last sample.
+        work: `lsm.features.States` to fill; its first sample is `span[0]`.
+        span: first sample and the one after the last.
         group: samples that go together.
-        places: `BIT_PLACES`.
     """
-    rows, channels, steps, inputs = trains
-    window, trace_weights, slots = plan
-    (blocks, block_rows, width), neurons = tables[0].shape, work.traces.shape[2]
-    u = np.zeros((group, blocks * width), work.membranes.dtype)
-    lists = np.zeros((2, group, block_rows + SLACK), np.uint32)
-    counts, lengths = np.zeros(group, np.int64), np.zeros(group, np.int64)
-    sums, squares = np.empty(width, np.int32), np.empty(width, np.int32)
-    buffers = (sums, squares, np.empty(width, u.dtype), np.empty(width, u.dtype))
-    # Numba frees an array after its last use: each of these is used in the loop below, too.
-    layout = Layout(
-        rows.ctypes.data, channels.ctypes.data, tables[0].ctypes.data, u.ctypes.data,
-        work.counts.ctypes.data, lists.ctypes.data, counts.ctypes.data, lengths.ctypes.data,
-        sums.ctypes.data, places.ctypes.data, len(channels), steps, inputs, work.counts.shape[1],
-        group, 4 * lists.shape[2], blocks, block_rows, width, u.itemsize,
-    )  # fmt: skip
-    for first in range(span[0], span[1], group):
-        size, offset = min(group, span[1] - first), first - span[0]
-        u[:] = 0
-        counts[:] = 0
-        for t in range(steps):
-            _list_rows(layout, first, size, t)
-            if noise[0] == 0:
-                _step(layout, neuron, size, t, offset * layout.windows + window[t])
-            else:
-                at = (first, size, t, offset, window[t])
-                _noisy_step(
-                    layout, tables, neuron, noise, u, lists, counts, lengths, buffers, work.counts,
-                    at,
-                )  # fmt: skip
-            if trace_weights.shape[1]:
-                fired = lists[(t + 1) % 2]
-                _trace(fired, counts, size, offset, trace_weights[t], inputs, work.traces)
-            if slots[t] >= 0:
+    lanes = 2 * width if noisy else width
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def run(trains, table, neuron, noise, plan, work, span, group):
+        rows, channels, steps, inputs = trains
+        unit, decay, threshold = neuron
+        scale, key, quantiles = noise
+        window, trace_weights, slots = plan
+        blocks, silent, neurons = table.shape[0], table.shape[1] - 1, work.traces.shape[2]
+        padded, kind = blocks * width, work.membranes.dtype.type
+        u = np.zeros((group, padded), work.membranes.dtype)
+        listed = np.zeros((group, inputs + padded + ROWS_AT_ONCE), np.uint32)
+        fired, n_fired = np.zeros((group, padded + 1), np.uint32), np.zeros(group, np.int64)
+        n_listed = np.zeros(group, np.int64)
+        sums, spikes = np.zeros(lanes, np.int32), np.zeros(width, np.uint8)
+        drive, z = np.zeros(width, u.dtype), np.zeros(width, u.dtype)
+        place = np.zeros(width, np.uint16)
+        for first in range(span[0], span[1], group):
+            size = min(group, span[1] - first)
+            u[:] = 0
+            n_fired[:] = 0
+            for t in range(steps):
                 for g in range(size):
-                    work.membranes[offset + g, slots[t]] = u[g, :neurons]
+                    row = (first + g) * steps + t
+                    n_listed[g] = _list_rows(rows, channels, row, fired, n_fired, g, listed, silent)
+                    n_fired[g] = 0
+                for b in range(blocks):
+                    base = b * width
+                    for g in range(size):
+                        _sum_rows(table, b, listed, g, n_listed[g], sums, lanes)
+                        for j in range(width):
+                            drive[j] = unit * kind(sums[j])
+                        if noisy:
+                            row = (first + g) * steps + t
+                            stream = mix(key + np.uint64(row)) + np.uint64(base)
+                            _add_noise(drive, sums, stream, scale, quantiles, place, z, kind, width)
+                        _fire(
+                            u, g, base, drive, decay, threshold, spikes, fired, n_fired, kind, width
+                        )
+                for g in range(size):
+                    sample = first + g - span[0]
+                    _observe(fired, n_fired, g, inputs, work, sample, window, trace_weights, t)
+                    if slots[t] >= 0:
+                        for j in range(neurons):
+                            work.membranes[sample, slots[t], j] = u[g, j]
+
+    return run

@@ -1,4 +1,4 @@
-"""The liquid state machine's fixed random reservoir: its constants and its weights."""
+"""The liquid state machine's fixed random reservoir: its weights and where they come from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,81 +9,58 @@ import torch
 
 from harness.errors import UserError
 from lsm import kernels
-from rram import Chip, Crossbar, Pair
-from rram.crossbar import ReadConfig
-
-LARGEST_INTEGER = 8191  # four of them, added in 16 bits, do not overflow
+from lsm.kernels import LARGEST_INTEGER
+from lsm.specs import ReservoirSpec
+from rram import Chip, Crossbar, ReadConfig
 
 # Statistics of the dense Gaussian weights in the LSM author's later code. `const` multiplies
 # weights of this spread: with s.d. 1 the paper's reservoirs hardly ever fire (0.02 % of steps
 # on real N-MNIST, against 7 % with this).
 INPUT_MEAN, INPUT_STD = 0.00156, 6.61329
 RECURRENT_MEAN, RECURRENT_STD = 0.00606, 6.67268
-
-
-@dataclass(frozen=True)
-class ReservoirSpec:
-    """Size and constants of a reservoir (LSM paper, published code).
-
-    Attributes:
-        inputs: channels.
-        neurons: of the reservoir.
-        decay: d, what is left of a membrane after a step.
-        threshold: Vth, in membrane units.
-        const: scale of the weights, membrane units per weight unit (uS on the chip).
-        steps: window length T.
-        recurrent_gain: `const` of the recurrent block over that of the input block; 1 in the
-            paper. With sqrt(200 / neurons) the recurrent drive of a larger reservoir is that
-            of 200 neurons.
-    """
-
-    inputs: int
-    neurons: int
-    decay: float
-    threshold: float
-    const: float
-    steps: int
-    recurrent_gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        if min(self.inputs, self.neurons, self.steps) < 1:
-            raise UserError(f"{self}: inputs, neurons and steps must be 1 or more")
-        if not 0 <= self.decay <= 1 or not self.threshold >= 0 or not self.const > 0:
-            raise UserError(f"{self}: decay in 0..1, threshold >= 0 and const > 0 are needed")
-        if not self.recurrent_gain >= 0:
-            raise UserError(f"{self}: recurrent_gain must be 0 or more")
-
-    @property
-    def weights(self) -> int:
-        """Fixed weights: input and recurrent."""
-        return (self.inputs + self.neurons) * self.neurons
-
-
-NMNIST = ReservoirSpec(256, 200, decay=0.9, threshold=5.0, const=0.07, steps=50)
-NTIDIGITS = ReservoirSpec(64, 200, decay=0.97, threshold=5.3, const=0.08, steps=129)
-AUDIO_VISUAL_IMAGE = replace(NMNIST, const=0.3)
-AUDIO_VISUAL_AUDIO = replace(NTIDIGITS, const=0.1)
-BRAIN_VISUAL_NEURAL = ReservoirSpec(192, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=201)
-BRAIN_VISUAL_LETTER = ReservoirSpec(784, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=49)
+LARGEST_WEIGHT = 1e30  # membrane units: sums of all rows stay within float32
 
 
 @dataclass(frozen=True)
 class Reservoir:
-    """Fixed weights of one reservoir.
+    """A liquid: leaky integrate-and-fire neurons with fixed random weights.
+
+        u[t] = d u[t-1] (1 - s[t-1]) + x[t] W_in + s[t-1] W_rec;    s[t] = u[t] > Vth
+
+    x: spikes of the input channels (0 or 1), u: membranes, s: spikes of the neurons, d and Vth:
+    decay and threshold of `spec`. `lsm.encode.encode` runs it (LSM paper, methods).
 
     Weights are whole multiples of `unit`, a power of two, at most 8191 units: fine enough for
     any analogue chip (about 1/1000 of their s.d.), and every sum of them is exact in float32
     whatever the order, so that all ways of computing give the same spikes to the bit.
 
+    With read noise n, fresh in every product, the drive of a neuron gets Gaussian noise of
+    variance n^2 times the sum of V over the rows that spiked, V from `rram.Crossbar.variance`.
+
     Attributes:
         spec: size and constants.
         integers: (inputs + neurons, neurons) int16 weights in units, input rows first.
         unit: membrane units.
-        squares: same shape, G+^2 + G-^2 in `square_unit`; what read noise needs.
+        squares: same shape, V in `square_unit`; what read noise needs.
         square_unit: membrane units squared.
-        read_noise: n in G' = G (1 + n e), fresh in every product.
+        read_noise: n.
         reread: gives the reservoir as read for one batch, from (seed, batch number), when
             there is read noise per batch.
+
+    Raises:
+        UserError: arrays of another shape or kind, or integers beyond 8191.
+
+    Example:
+        >>> import numpy as np
+        >>> from lsm import ReservoirSpec, SpikeTrains, encode, gaussian
+        >>> spec = ReservoirSpec(inputs=40, neurons=100, decay=0.9, threshold=5.0, const=0.1,
+        ...                      steps=20)
+        >>> spikes = np.random.default_rng(0).random((20, 8, 40)) < 0.1  # (T, B, C)
+        >>> rates = encode(SpikeTrains.from_dense(spikes), gaussian(spec, seed=0))
+        >>> rates.shape  # spikes per step of every neuron
+        (8, 100)
+        >>> bool(0.001 < rates.mean() < 0.5)
+        True
     """
 
     spec: ReservoirSpec
@@ -94,16 +71,52 @@ class Reservoir:
     read_noise: float = 0.0
     reread: "Callable[[int, int], Reservoir] | None" = None
 
+    def __post_init__(self) -> None:
+        shape = (self.spec.inputs + self.spec.neurons, self.spec.neurons)
+        tables = {"integers": self.integers}
+        if self.squares is not None:
+            tables["squares"] = self.squares
+        for name, table in tables.items():
+            if table.shape != shape or table.dtype != np.int16:
+                raise UserError(f"{name} of {table.dtype} {table.shape}: expected int16 {shape}")
+            lowest = 0 if name == "squares" else -LARGEST_INTEGER
+            if table.min() < lowest or table.max() > LARGEST_INTEGER:
+                raise UserError(
+                    f"{name} from {table.min()} to {table.max()}: {lowest} to {LARGEST_INTEGER}, "
+                    "so that four rows add up within 16 bits; from_weights scales them"
+                )
+        scales = (self.unit, self.square_unit)
+        if not all(0 < scale < np.inf for scale in scales) or not 0 <= self.read_noise < np.inf:
+            raise UserError(
+                f"unit {self.unit}, square_unit {self.square_unit}, read_noise {self.read_noise}: "
+                "units must be above 0, noise 0 or more"
+            )
+        if self.read_noise and self.squares is None:
+            raise UserError("read_noise needs squares; from_chip makes them")
+
     @property
     def weights(self) -> np.ndarray:
         """(inputs + neurons, neurons) float32, in membrane units: input rows first."""
         return self.integers * np.float32(self.unit)
 
+    @property
+    def noise_per_batch(self) -> bool:
+        """Whether every batch of samples meets another read of the weights."""
+        return self.reread is not None
+
+    def read(self, seed: int, batch: int) -> "Reservoir":
+        """The reservoir that a batch of samples meets: itself unless its noise is per batch.
+
+        Args:
+            seed: of the read noise.
+            batch: number of the batch.
+        """
+        return self.reread(seed, batch) if self.reread else self
+
     @cached_property
-    def tables(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and squares (weights again, where there are none) as the loop wants them."""
-        weights = kernels.pack(self.integers)
-        return weights, weights if self.squares is None else kernels.pack(self.squares)
+    def table(self) -> np.ndarray:
+        """Weights, with squares beside them where there are any, as the compiled loop has them."""
+        return kernels.pack(*(t for t in (self.integers, self.squares) if t is not None))
 
 
 def from_weights(spec: ReservoirSpec, inputs: np.ndarray, recurrent: np.ndarray) -> Reservoir:
@@ -121,7 +134,12 @@ def from_weights(spec: ReservoirSpec, inputs: np.ndarray, recurrent: np.ndarray)
 
 
 def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
-    """The software rows: plain Gaussian weights times `const` (LSM paper, code)."""
+    """The software rows: plain Gaussian weights times `const` (LSM paper, code).
+
+    Args:
+        spec: size and constants.
+        seed: of the weights.
+    """
     generator = np.random.default_rng([seed, spec.inputs, spec.neurons])
     inputs = generator.normal(INPUT_MEAN, INPUT_STD, (spec.inputs, spec.neurons))
     recurrent = generator.normal(RECURRENT_MEAN, RECURRENT_STD, (spec.neurons, spec.neurons))
@@ -131,7 +149,7 @@ def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
 def from_chip(
     spec: ReservoirSpec,
     chip: Chip,
-    reading: ReadConfig = ReadConfig(),
+    read_config: ReadConfig = ReadConfig(),
     *,
     match_std: bool = False,
     prefix: str = "",
@@ -141,49 +159,44 @@ def from_chip(
     Args:
         spec: size and constants.
         chip: the chip; the paper's is `Chip(LSM_40NM, seed, sparsity=0.0)`.
-        reading: read noise, fresh for every product or for every batch of samples.
+        read_config: read noise, on cells or on the weight, fresh for every product (an input of
+            spikes is one product a step) or for every batch of samples.
         match_std: scale the weights to the spread of the paper's, so that its `const` fits
             chips of other conductance or sparsity.
         prefix: of the blocks' names; two reservoirs on one chip need different ones.
 
     Raises:
-        UserError: input or converter bits, which a reservoir does not have.
+        UserError: input or converter bits, which a reservoir does not have, or a chip whose
+            weights are all the same.
     """
-    if reading.input_bits is not None or reading.adc_bits is not None:
+    if read_config.input_bits is not None or read_config.adc_bits is not None:
         raise UserError("a reservoir's inputs are spikes: input_bits and adc_bits do not apply")
-    shapes = {"input": spec.inputs, "recurrent": spec.neurons}
-    pairs = {
-        name: chip.conductances(prefix + name, (rows, spec.neurons))
-        for name, rows in shapes.items()
-    }
-    std = float(torch.cat([pair.weights for pair in pairs.values()]).std())
+    arrays = [
+        Crossbar(chip.conductances(prefix + name, (rows, spec.neurons)), read_config)
+        for name, rows in (("input", spec.inputs), ("recurrent", spec.neurons))
+    ]
+    std = float(torch.cat([array.weights for array in arrays]).std())
     if std == 0:
         raise UserError("all weights of this chip are the same: no cell broke, or all are stuck")
     scale = spec.const * (RECURRENT_STD / std if match_std else 1.0)
-    fixed = _scaled(spec, [pair.weights for pair in pairs.values()], scale)
-    if not reading.read_noise:
+    fixed = _scaled(spec, [array.weights for array in arrays], scale)
+    if not read_config.read_noise:
         return fixed
-    if reading.noise_per == "batch":
-        return replace(fixed, reread=lambda *key: _reread(spec, chip, pairs, reading, scale, key))
-    squares = [(pair.plus.square() + pair.minus.square()).numpy() for pair in pairs.values()]
+    if read_config.noise_per == "batch":
+        return replace(fixed, reread=lambda *key: _reread(spec, chip, arrays, scale, key))
+    variances = [array.variance.numpy() for array in arrays]
     # A square scales with the square: once more by the same factor.
-    squares = _with_gain(spec, _with_gain(spec, squares, scale), scale)
-    integers, unit = _integers(_stack(spec, *squares))
-    return replace(fixed, squares=integers, square_unit=unit, read_noise=reading.read_noise)
+    variances = _with_gain(spec, _with_gain(spec, variances, scale), scale)
+    squares, unit = _integers(_stack(spec, *variances))
+    return replace(fixed, squares=squares, square_unit=unit, read_noise=read_config.read_noise)
 
 
 def _reread(
-    spec: ReservoirSpec,
-    chip: Chip,
-    pairs: dict[str, Pair],
-    reading: ReadConfig,
-    scale: float,
-    key: tuple[int, int],
+    spec: ReservoirSpec, chip: Chip, arrays: list[Crossbar], scale: float, key: tuple[int, int]
 ) -> Reservoir:
     seed = chip.generator("read", *key).integers(2**63)
     generator = torch.Generator().manual_seed(int(seed))
-    read = [Crossbar(pair, reading).read_weights(generator) for pair in pairs.values()]
-    return _scaled(spec, read, scale)
+    return _scaled(spec, [array.read_weights(generator) for array in arrays], scale)
 
 
 def _scaled(spec: ReservoirSpec, blocks: list[torch.Tensor], scale: float) -> Reservoir:
@@ -197,10 +210,10 @@ def _with_gain(spec: ReservoirSpec, blocks: list[np.ndarray], scale: float) -> l
 
 def _stack(spec: ReservoirSpec, inputs: np.ndarray, recurrent: np.ndarray) -> np.ndarray:
     for block, rows in ((inputs, spec.inputs), (recurrent, spec.neurons)):
-        if block.shape != (rows, spec.neurons):
-            raise UserError(f"weights of shape {block.shape}, expected {(rows, spec.neurons)}")
-        if not np.isfinite(block).all():
-            raise UserError("weights must be finite numbers")
+        if np.shape(block) != (rows, spec.neurons):
+            raise UserError(f"weights of shape {np.shape(block)}, expected {(rows, spec.neurons)}")
+        if not np.isfinite(block).all() or np.abs(block).max() > LARGEST_WEIGHT:
+            raise UserError(f"weights must be finite numbers, up to {LARGEST_WEIGHT:g} in size")
     return np.concatenate([inputs, recurrent]).astype(np.float64)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from harness.errors import UserError
 
+MAX_INPUTS = 65_536  # channels are kept as 16-bit numbers
+
 
 @dataclass(frozen=True)
 class SpikeTrains:
@@ -16,16 +18,40 @@ class SpikeTrains:
     `channels[rows[r]:rows[r + 1]]`. Memory grows with the number of spikes.
 
     Attributes:
-        rows: (B * T + 1,) int64, where each row starts.
-        channels: (spikes,) uint16, the active channels.
+        rows: (B * T + 1,) integers, where each row starts.
+        channels: (spikes,) integers, the active channels.
         steps: T.
         inputs: C, at most 65,536.
+
+    Raises:
+        UserError: arrays that are no such rows: a channel out of range, twice in a step or out
+            of order, row starts that fall, numbers that are not integers.
+
+    Example:
+        >>> import numpy as np
+        >>> sample, step, channel = np.array([[0, 0, 7], [0, 2, 3], [1, 1, 5]]).T
+        >>> trains = SpikeTrains.from_events(sample, step, channel, (2, 3, 8))
+        >>> trains.dense().shape  # time first: (T, B, C)
+        (3, 2, 8)
     """
 
     rows: np.ndarray
     channels: np.ndarray
     steps: int
     inputs: int
+
+    def __post_init__(self) -> None:
+        _check_shape(self.steps, self.inputs)
+        rows = _integers("rows", self.rows)
+        channels = _integers("channels", self.channels)
+        if len(rows) % self.steps != 1 % self.steps or len(rows) == 0:
+            raise UserError(f"{len(rows)} rows: samples * {self.steps} steps + 1 are needed")
+        if rows[0] != 0 or rows[-1] != len(channels) or (rows[1:] < rows[:-1]).any():
+            raise UserError(f"rows must rise from 0 to the number of spikes, {len(channels)}")
+        _in_range("channels", channels, self.inputs)
+        unsorted = np.flatnonzero(channels[1:] <= channels[:-1]) + 1
+        if (rows[np.searchsorted(rows, unsorted)] != unsorted).any():
+            raise UserError("channels of a step must ascend, each once; from_events sorts them")
 
     def __len__(self) -> int:
         return (len(self.rows) - 1) // self.steps
@@ -52,26 +78,39 @@ class SpikeTrains:
             shape: (samples, steps, inputs).
 
         Raises:
-            UserError: the three arrays differ in length, or a number is out of range.
+            UserError: the three arrays differ in length, are not integers, or a number is out of
+                range.
         """
         samples, steps, inputs = shape
+        _check_shape(steps, inputs)
+        columns = dict(zip(("samples", "steps", "channels"), (sample, step, channel), strict=True))
+        sample, step, channel = (_integers(name, values) for name, values in columns.items())
         if not len(sample) == len(step) == len(channel):
             raise UserError(f"{len(sample)} samples, {len(step)} steps, {len(channel)} channels")
-        if not 1 <= inputs <= 65536:
-            raise UserError(f"inputs is {inputs}: 1 to 65536")
-        for name, values, limit in zip(
-            ("sample", "step", "channel"), (sample, step, channel), shape, strict=True
-        ):
-            if len(values) and not (values.min() >= 0 and values.max() < limit):
-                raise UserError(f"{name}s {values.min()} to {values.max()}: 0 to {limit - 1}")
-        key = (sample.astype(np.int64) * steps + step) * inputs + channel
-        key = np.unique(key)
+        for (name, values), limit in zip(columns.items(), shape, strict=True):
+            _in_range(name, np.asarray(values), limit)
+        sample, step, channel = (x.astype(np.int64) for x in (sample, step, channel))
+        key = np.unique((sample * steps + step) * inputs + channel)
         rows = np.searchsorted(key, np.arange(samples * steps + 1) * inputs)
         return cls(rows.astype(np.int64), (key % inputs).astype(np.uint16), steps, inputs)
 
     @classmethod
     def from_keys(cls, keys: list[np.ndarray], steps: int, inputs: int) -> Self:
-        """From one array a sample of ascending numbers step * inputs + channel, each once."""
+        """From one array a sample of ascending numbers step * inputs + channel, each once.
+
+        Args:
+            keys: an array a sample.
+            steps: T.
+            inputs: C.
+
+        Raises:
+            UserError: an array that is not of ascending integers below steps * inputs.
+        """
+        _check_shape(steps, inputs)
+        for n, key in enumerate(keys):
+            _in_range(f"keys of sample {n}", _integers(f"keys of sample {n}", key), steps * inputs)
+            if (np.diff(key.astype(np.int64)) <= 0).any():
+                raise UserError(f"keys of sample {n} must ascend, each once")
         starts = np.cumsum([0] + [len(k) for k in keys])
         joined = np.concatenate([np.zeros(0, np.int64), *keys])
         grid = np.arange(steps) * inputs
@@ -82,6 +121,7 @@ class SpikeTrains:
     @classmethod
     def from_dense(cls, spikes: np.ndarray) -> Self:
         """From a time-first array (T, B, C) of zeros and ones."""
+        spikes = np.asarray(spikes)
         if spikes.ndim != 3:
             raise UserError(f"dense spikes have shape {spikes.shape}, expected (T, B, C)")
         if not np.isin(spikes, (0, 1)).all():
@@ -99,6 +139,8 @@ class SpikeTrains:
 
     def counts(self, windows: int = 1) -> np.ndarray:
         """Spikes of every channel in `windows` equal parts of the time, (B, windows * C)."""
+        if not 1 <= windows <= self.steps:
+            raise UserError(f"windows is {windows}: 1 to {self.steps}, the number of steps")
         row = np.repeat(np.arange(len(self.rows) - 1), np.diff(self.rows))
         sample, step = np.divmod(row, self.steps)
         column = (step * windows // self.steps) * self.inputs + self.channels
@@ -108,7 +150,10 @@ class SpikeTrains:
 
     def take(self, samples: slice | np.ndarray) -> Self:
         """The trains of some samples, in the order given: a slice, numbers or a mask."""
-        chosen = np.arange(len(self))[samples]
+        try:
+            chosen = np.arange(len(self))[samples]
+        except IndexError as error:
+            raise UserError(f"no such samples among {len(self)}: {error}") from error
         lengths = np.diff(self.rows).reshape(-1, self.steps)[chosen]
         rows = np.concatenate([[0], np.cumsum(lengths)])
         starts = self.rows[:-1].reshape(-1, self.steps)[chosen].ravel()
@@ -126,3 +171,22 @@ class SpikeTrains:
         rows = [part.rows[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
         channels = np.concatenate([part.channels for part in parts])
         return cls(np.concatenate([*rows, offsets[-1:]]), channels, *shapes.pop())
+
+
+def _check_shape(steps: int, inputs: int) -> None:
+    if steps < 1:
+        raise UserError(f"steps is {steps}: 1 or more")
+    if not 1 <= inputs <= MAX_INPUTS:
+        raise UserError(f"inputs is {inputs}: 1 to {MAX_INPUTS}")
+
+
+def _integers(name: str, values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+        raise UserError(f"{name}: {values.dtype} {values.shape}, expected a row of integers")
+    return values if values.size else values.astype(np.int64)
+
+
+def _in_range(name: str, values: np.ndarray, limit: int) -> None:
+    if len(values) and not (values.min() >= 0 and values.max() < limit):
+        raise UserError(f"{name} {values.min()} to {values.max()}: 0 to {limit - 1} are allowed")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from harness.chips import ChipConfig, make_chip
 from harness.config import constant
-from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
+from lsm.reservoir import Reservoir, from_chip, gaussian
+from lsm.specs import ReservoirSpec
 from rram import LSM_40NM
 from rram.crossbar import ReadConfig
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from lsm.encode import StateFeatures, encode
-from lsm.reservoir import ReservoirSpec, from_chip, from_weights, gaussian
+from lsm.encode import encode
+from lsm.features import StateFeatures
+from lsm.reservoir import from_chip, from_weights, gaussian
+from lsm.specs import ReservoirSpec
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip
 from rram.crossbar import ReadConfig
