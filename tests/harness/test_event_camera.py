@@ -4,7 +4,7 @@ import pytest
 from harness.event_camera import EventPixels
 from tests.oracles.event_pixels import event_pixels
 
-IDEAL = EventPixels(threshold=0.2, mismatch=0.0, lowest=0.5, highest=1.5, refractory_us=0)
+IDEAL = EventPixels(0.2, mismatch=0.0, lowest=0.5, highest=1.5, refractory_us=0, divided=False)
 
 
 def ramp(*levels):
@@ -25,7 +25,7 @@ def test_a_ramp_by_hand():
 
 
 def test_refractory_time_swallows_events_but_not_their_steps():
-    camera = EventPixels(0.2, 0.0, 0.5, 1.5, refractory_us=500)
+    camera = EventPixels(0.2, 0.0, 0.5, 1.5, 500, divided=True)
     seen = watch(ramp(0.0, 0.5, 0.0), camera)
     assert seen.t_us == pytest.approx([400, 1600], abs=0.01)
 
@@ -39,11 +39,12 @@ def test_what_lies_outside_the_boxes_is_not_looked_at():
     assert list(zip(seen.x, seen.y, strict=True)) == [(1, 0), (1, 1)]
 
 
+@pytest.mark.parametrize("divided", [False, True])
 @pytest.mark.parametrize("refractory_us", [0, 700])
-def test_random_scenes_as_the_plain_loop_sees_them(refractory_us):
+def test_random_scenes_as_the_plain_loop_sees_them(refractory_us, divided):
     rng = np.random.default_rng(1)
     frames = np.cumsum(rng.normal(0, 0.3, (60, 5, 4)), axis=0).astype(np.float32)
-    camera = EventPixels(0.2, 0.2, 0.5, 1.5, refractory_us)
+    camera = EventPixels(0.2, 0.2, 0.5, 1.5, refractory_us, divided)
     thresholds = camera.thresholds(5, 4, rng)
     seen = camera.watch(frames, 1000, thresholds, frames[0])
     expected = event_pixels(frames, 1000, thresholds, refractory_us)
@@ -59,7 +60,7 @@ def test_more_events_than_the_first_room_holds():
 
 
 def test_thresholds_stay_in_their_range():
-    camera = EventPixels(0.1, 1.0, 0.5, 1.5, 0)
+    camera = EventPixels(0.1, 1.0, 0.5, 1.5, 0, divided=False)
     thresholds = camera.thresholds(50, 50, np.random.default_rng(0))
     assert thresholds.min() == np.float32(0.05) and thresholds.max() == np.float32(0.15)
     assert thresholds.shape == (2, 50, 50)

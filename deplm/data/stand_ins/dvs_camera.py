@@ -34,6 +34,7 @@ class GestureCamera(EventPixels):
     lowest: float = 0.5
     highest: float = 1.5
     refractory_us: int = 1000
+    divided: bool = True
     noise_hz: float = 0.15
     hot_pixels: int = 4
     hot_hz: float = 40.0

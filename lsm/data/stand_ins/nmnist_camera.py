@@ -50,6 +50,7 @@ class SaccadeCamera(EventPixels):
     lowest: float = 0.25
     highest: float = np.inf
     refractory_us: int = 0
+    divided: bool = False
     pixels: int = 34
     contrast: float = 1.0
     blur_px: float = 0.65
