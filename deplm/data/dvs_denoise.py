@@ -1,8 +1,8 @@
 """Background-activity filter: an event without a neighbour in space and time is noise.
 
 Delbruck 2008, "Frame-free dynamic digital vision": an event passes when one of the eight pixels
-around its own had an event at most `window_us` before it. The paper says only that recordings
-are "denoised" (papers.md, section 2), so the window is ours.
+around its own had an event at most `window_us` before it. The DEPLM paper (methods) says only that
+recordings are "denoised", and its scripts read files that already are, so the window is ours.
 """
 
 import numpy as np

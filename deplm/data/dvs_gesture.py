@@ -11,7 +11,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ from tqdm import tqdm
 from deplm.data import dvs_aedat, dvs_denoise, dvs_windows
 from deplm.data.dvs_aedat import HEIGHT, WIDTH, read_aedat
 from deplm.data.dvs_windows import (
+    ARRAYS,
     Windows,
     WindowSettings,
     cut,
     empty_windows,
+    event_span,
     fill_row,
     window_begins,
 )
@@ -139,7 +141,8 @@ def load_folder(folder: Path, root: Path, settings: WindowSettings) -> DvsGestur
             memory_map=True,
         )
         # Events stay on disk until they are drawn; the rest is small.
-        splits[split] = Windows(**{n: a if a.ndim > 1 else np.array(a) for n, a in arrays.items()})
+        arrays = {n: a if a.ndim > 1 else np.array(a) for n, a in arrays.items()}
+        splits[split] = Windows(**arrays, time_range=settings.time_range)
     digest = checksum_of(folder, sources)
     return DvsGesture(INFO.name, kind_of(folder), digest, settings=settings, **splits)
 
@@ -255,6 +258,18 @@ class _Wanted:
     trials: np.ndarray
 
 
+def _trials_of_events(recording: Path, settings: WindowSettings) -> list[Trial]:
+    # Each trial from its first event to its last one, which itself is left out.
+    trials, pieces = read_trials(recording)
+    spans = event_span(pieces, [(t.start_us, t.end_us) for t in trials], settings)
+    return [
+        replace(trial, start_us=span[0], end_us=span[1] - 1)
+        if span
+        else replace(trial, end_us=trial.start_us)
+        for trial, span in zip(trials, spans, strict=True)
+    ]
+
+
 def _windows_of(trials: list[Trial], first_trial: int, settings: WindowSettings) -> _Wanted:
     rows = [
         (begin, trial.gesture - 1, first_trial + i)
@@ -267,11 +282,11 @@ def _windows_of(trials: list[Trial], first_trial: int, settings: WindowSettings)
 
 def _cut_all(paths: list[Path], settings: WindowSettings) -> dict[str, np.ndarray]:
     read = [read_trials(path) for path in paths]  # labels now, events one recording at a time
-    firsts = np.cumsum([0] + [len(trials) for trials, _ in read])
-    wanted = [
-        _windows_of(trials, first, settings)
-        for (trials, _), first in zip(read, firsts, strict=False)
-    ]
+    trials = [trials for trials, _ in read]
+    if settings.origin == "first event":
+        trials = [_trials_of_events(path, settings) for path in paths]
+    firsts = np.cumsum([0] + [len(some) for some in trials])
+    wanted = [_windows_of(*one, settings) for one in zip(trials, firsts, strict=False)]
     windows = empty_windows(sum(len(w.begins) for w in wanted), settings)
     row = 0
     progress = tqdm(paths, desc="reading gesture recordings", disable=None)
@@ -283,7 +298,7 @@ def _cut_all(paths: list[Path], settings: WindowSettings) -> dict[str, np.ndarra
                 row = fill_row(windows, row, events, settings, ids)
     if not row:
         raise UserError(f"{paths[0].parent}: no window of {settings.length_us} us in any trial")
-    return {f.name: getattr(windows, f.name)[:row] for f in fields(windows)}
+    return {name: getattr(windows, name)[:row] for name in ARRAYS}
 
 
 def load_clips(folder: str | Path, settings: WindowSettings | None = None) -> Windows:
@@ -307,7 +322,7 @@ def load_clips(folder: str | Path, settings: WindowSettings | None = None) -> Wi
                 row = fill_row(windows, row, events, settings, (label, number, number))
     if not row:
         raise UserError(f"{folder}: no clip (*.bs2) of at least {settings.length_us} us there")
-    return windows.at(np.arange(row))
+    return replace(windows.at(np.arange(row)), time_range=settings.time_range)
 
 
 def _class_of(clip: Path) -> int:

@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,28 @@ def test_clouds_are_in_range_and_repeat(stand_in, tmp_path):
     held = int(windows.kept[0])
     np.testing.assert_array_equal(few[held:], np.broadcast_to(few[0], (4000 - held, 3)))
     assert np.all(np.diff(few[:held, 0]) >= 0)
+
+
+def test_windows_from_the_first_event_with_time_over_the_drawn_ones(stand_in, tmp_path):
+    settings = WindowSettings(denoise_us=0, kept=1 << 15, origin="first event", time_range="drawn")
+    windows = load_folder(stand_in, tmp_path, settings).train
+    path = stand_in / "user01_fluorescent.aedat"
+    events = join_events(list(read_aedat(path)))
+    trial = read_labels(labels_path(path))[3]
+    first = events.t_us[events.t_us >= trial.start_us][0]
+    inside = (events.t_us >= first) & (events.t_us < first + 500_000)
+    row = int(np.flatnonzero((windows.labels == 3) & (windows.subjects == 1))[0])
+    assert first > trial.start_us and windows.kept[row] == inside.sum()
+    t = windows.draw(100, rows=np.array([row]))[0, :, 0]
+    assert t.min() == 0 and t.max() == 1
+    whole = replace(windows, time_range="window").draw(100, rows=np.array([row]))[0, :, 0]
+    np.testing.assert_allclose(t, (whole - whole.min()) / np.ptp(whole), atol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [{"origin": "begin"}, {"time_range": "all"}])
+def test_unknown_ways_to_cut_are_refused(bad):
+    with pytest.raises(UserError, match="of windows is"):
+        WindowSettings(**bad)
 
 
 def test_split_by_subject_keeps_people_apart(stand_in, tmp_path):
