@@ -12,6 +12,7 @@ single digits, 11 classes: z (zero) is class 0, o (oh) class 10.
 import hashlib
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -39,11 +40,28 @@ INFO = DatasetInfo(
 )
 FILE = "n-tidigits.hdf5"
 CHANNELS = 64
-STEPS = 129
-BIN_MS = 1.0
 CLASSES = (*map(str, range(10)), "oh")
 SYNTHETIC = {"train": (16, 8), "test": (8, 8)}  # speakers, takes of every digit
 TINY = {"train": (4, 4), "test": (2, 3)}
+
+
+@dataclass(frozen=True)
+class Binning:
+    """How an utterance is cut into steps.
+
+    Attributes:
+        steps: at most so many.
+        bin_ms: width of a bin before neighbours are joined, in ms.
+        published_length: D = ceil(last time / bin_ms) + 1 bins, as in the published scripts; else
+            floor instead of ceil, so that no bin is empty behind the last spike.
+    """
+
+    steps: int = 129
+    bin_ms: float = 1.0
+    published_length: bool = False
+
+
+DEFAULT_BINNING = Binning()
 
 
 def load(
@@ -51,10 +69,9 @@ def load(
     *,
     kind: str | None = None,
     tiny: bool = False,
-    steps: int = STEPS,
-    bin_ms: float = BIN_MS,
+    binning: Binning = DEFAULT_BINNING,
 ) -> SpikeSet:
-    """The best N-TIDIGITS at hand, single digits, binned as in the paper.
+    """The best N-TIDIGITS at hand, single digits, binned (LSM paper, methods).
 
     The real file; else the recordings in `root/fsdd` heard by a simulated cochlea, the last
     speaker for test; else synthesised digits heard by the same. What has to be made is made
@@ -64,36 +81,30 @@ def load(
         root: the data folder.
         kind: insist on this kind.
         tiny: a few synthetic utterances, for smoke runs.
-        steps: at most so many bins an utterance.
-        bin_ms: width of a bin before neighbours are joined, in ms.
+        binning: how an utterance is cut into steps.
 
     Raises:
         UserError: the kind asked for is not to be had, or a file is wrong.
     """
     folder = _folder(root, "synthetic" if tiny else kind, tiny)
     path = folder / FILE
-    key = key_of(files=[path], code=(sys.modules[__name__], spikes), steps=steps, bin_ms=bin_ms)
-    arrays = cached_arrays(root, "ntidigits", key, lambda: _read_splits(path, steps, bin_ms))
+    key = key_of(files=[path], code=(sys.modules[__name__], spikes), binning=binning)
+    arrays = cached_arrays(root, "ntidigits", key, lambda: _read_splits(path, binning))
     return SpikeSet.from_arrays(INFO.name, kind_of(folder), CLASSES, arrays)
 
 
 def bin_spikes(
-    spikes: AudioSpikes,
-    steps: int = STEPS,
-    where: str = "utterance",
-    bin_ms: float = BIN_MS,
+    spikes: AudioSpikes, binning: Binning = DEFAULT_BINNING, where: str = "utterance"
 ) -> np.ndarray:
     """Spikes of one utterance as sorted keys step * 64 + channel.
 
-    Bins of `bin_ms` from time 0. An utterance has D = ceil(last time / bin_ms) + 1 of them, and
-    ceil(D / steps) neighbours are joined; what is left of the steps stays empty (LSM paper,
-    transform of LSM-NTIDIGITS/*.py).
+    Of its D bins from time 0, ceil(D / steps) neighbours are joined; what is left of the steps
+    stays empty (published transform of LSM-NTIDIGITS/*.py, which cuts by `torch.chunk`).
 
     Args:
         spikes: channels 0 to 63 and times in seconds.
-        steps: at most so many bins.
+        binning: width and number of the bins.
         where: of the utterance, for errors.
-        bin_ms: width of a bin before neighbours are joined, in ms.
 
     Raises:
         UserError: no spikes, lengths that differ, a channel over 63 or a negative time.
@@ -108,29 +119,29 @@ def bin_spikes(
     if channels.min() < 0 or channels.max() >= CHANNELS:
         raise UserError(f"{where}: channels {channels.min()} to {channels.max()}, expected 0 to 63")
     # A spike at 0.003 s belongs to bin 3, whatever its last binary digit says.
-    units = times * (1000 / bin_ms)
+    units = times * (1000 / binning.bin_ms)
     bins = np.floor(units + 1e-6).astype(np.int64)
-    joined = -(-(int(np.ceil(units.max() - 1e-6)) + 1) // steps)
+    last = np.ceil(units.max() - 1e-6) if binning.published_length else bins.max()
+    joined = -(-(int(last) + 1) // binning.steps)
     return np.unique(bins // joined * CHANNELS + channels.astype(np.int64))
 
 
 def read(
-    path: Path, split: str, steps: int = STEPS, bin_ms: float = BIN_MS
+    path: Path, split: str, binning: Binning = DEFAULT_BINNING
 ) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     """Spike trains, classes and speakers (numbered) of the single digits of a split.
 
     Args:
         path: of the file.
         split: "train" or "test".
-        steps: at most so many bins an utterance.
-        bin_ms: width of a bin before neighbours are joined, in ms.
+        binning: how an utterance is cut into steps.
 
     Raises:
         UserError: no HDF5 file, or it is damaged or of another form.
     """
     try:
         with h5py.File(path, "r") as file:
-            return _read_split(file, path, split, steps, bin_ms)
+            return _read_split(file, path, split, binning)
     except OSError as error:
         raise UserError(f"{path}: cannot be read as HDF5 ({error})") from error
 
@@ -210,16 +221,16 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
     return {split: synthesised(*size, seed=n) for n, (split, size) in enumerate(sizes.items())}
 
 
-def _read_splits(path: Path, steps: int, bin_ms: float) -> dict[str, np.ndarray]:
+def _read_splits(path: Path, binning: Binning) -> dict[str, np.ndarray]:
     arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
     for split in ("train", "test"):
-        trains, labels, arrays[f"{split}_groups"] = read(path, split, steps, bin_ms)
+        trains, labels, arrays[f"{split}_groups"] = read(path, split, binning)
         arrays |= split_arrays(split, trains, labels)
     return arrays
 
 
 def _read_split(
-    file: h5py.File, path: Path, split: str, steps: int, bin_ms: float
+    file: h5py.File, path: Path, split: str, binning: Binning
 ) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
     groups = [f"{split}_{part}" for part in ("labels", "addresses", "timestamps")]
     for group in groups:
@@ -236,13 +247,14 @@ def _read_split(
         if name not in file[groups[1]] or name not in file[groups[2]]:
             raise UserError(f"{where}: no addresses or no timestamps for this label")
         spikes = AudioSpikes(file[groups[1]][name][()], file[groups[2]][name][()])
-        keys.append(bin_spikes(spikes, steps, where, bin_ms))
+        keys.append(bin_spikes(spikes, binning, where))
         labels.append(DIGITS.index(digits))
         speakers.append(name.rsplit("-", 2)[0])  # names are <speaker>-<take>-<digits>
     if not keys:
         raise UserError(f"{path}: no single digits among the {split} labels")
     _, numbers = np.unique(speakers, return_inverse=True)
-    return SpikeTrains.from_keys(keys, steps, CHANNELS), np.array(labels, np.int64), numbers
+    trains = SpikeTrains.from_keys(keys, binning.steps, CHANNELS)
+    return trains, np.array(labels, np.int64), numbers
 
 
 def _names(labels: h5py.Dataset) -> list[str]:

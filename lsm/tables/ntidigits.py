@@ -11,6 +11,7 @@ from harness.cli import main
 from harness.config import constant
 from harness.protocol import Measurement, Metric, Row, Run, Table
 from lsm.data import ntidigits
+from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.supervised import SupervisedConfig, ridge_rows
@@ -44,6 +45,9 @@ class NtidigitsConfig(SupervisedConfig):
     )
     steps: int = constant(129, "an utterance has at most (LSM, run_lsm_gau_sim.sh)", low=25)
     bin_ms: float = constant(1.0, "of an utterance before that (LSM, lsm_sim_gaussian.py)", low=0.1)
+    published_length: bool = constant(
+        False, "an utterance has ceil(last ms) + 1 bins, not floor + 1; the baselines always do so"
+    )
     readout_optimizer: str = constant(
         "adamw", "of the published readout, or adam (LSM, lsm_sim_gaussian.py)"
     )
@@ -103,14 +107,18 @@ class NtidigitsConfig(SupervisedConfig):
 
 def load(run: Run) -> SpikeSet:
     """The data set of the run, binned for the reservoir."""
-    return binned(run, run.config.steps, run.config.bin_ms)
+    c = run.config
+    return binned(run, Binning(c.steps, c.bin_ms, c.published_length))
 
 
-def binned(run: Run, steps: int, bin_ms: float) -> SpikeSet:
-    """The data set of the run: bins of `bin_ms` ms, joined to at most `steps` an utterance."""
-    return ntidigits.load(
-        run.data_root, kind=run.config.data_kind, tiny=run.smoke, steps=steps, bin_ms=bin_ms
-    )
+def binned(run: Run, binning: Binning) -> SpikeSet:
+    """The data set of the run, cut into steps."""
+    return ntidigits.load(run.data_root, kind=run.config.data_kind, tiny=run.smoke, binning=binning)
+
+
+def published(run: Run, steps: int, bin_ms: float) -> SpikeSet:
+    """The data set of the run: `steps` steps as the published scripts cut them."""
+    return binned(run, Binning(steps, bin_ms, published_length=True))
 
 
 def srnn_ann(run: Run, seed: int) -> Measurement:
@@ -120,7 +128,7 @@ def srnn_ann(run: Run, seed: int) -> Measurement:
         c, "linear", c.srnn_ann_steps, c.srnn_ann_batch_size, c.srnn_ann_learning_rate,
         decay=c.srnn_decay, threshold=c.srnn_ann_threshold, const=c.srnn_const * c.srnn_weight_std,
     )  # fmt: skip
-    data = run.cached("SRNN-ANN", lambda: binned(run, c.srnn_ann_steps, c.srnn_ann_bin_ms))
+    data = run.cached("SRNN-ANN", lambda: published(run, c.srnn_ann_steps, c.srnn_ann_bin_ms))
     return trained(run, seed, "SRNN-ANN", spec, data, bin_ms=c.srnn_ann_bin_ms)
 
 
@@ -132,7 +140,7 @@ def srnn_snn(run: Run, seed: int) -> Measurement:
         decay=c.srnn_decay, threshold=c.srnn_snn_threshold, const=c.srnn_const * c.srnn_weight_std,
         output_decay=c.srnn_snn_output_decay, output_threshold=c.srnn_snn_threshold,
     )  # fmt: skip
-    data = run.cached("SRNN-SNN", lambda: binned(run, c.srnn_snn_steps, c.srnn_snn_bin_ms))
+    data = run.cached("SRNN-SNN", lambda: published(run, c.srnn_snn_steps, c.srnn_snn_bin_ms))
     return trained(run, seed, "SRNN-SNN", spec, data, bin_ms=c.srnn_snn_bin_ms)
 
 
@@ -142,7 +150,7 @@ def rnn(run: Run, seed: int) -> Measurement:
     spec = _spec(c, "rnn", c.rnn_steps, c.rnn_batch_size, c.rnn_learning_rate)
 
     def load_first_columns() -> SpikeSet:
-        data = binned(run, c.rnn_columns, c.rnn_bin_ms)
+        data = published(run, c.rnn_columns, c.rnn_bin_ms)
         train, test = (first_steps(trains, c.rnn_steps) for trains in (data.train, data.test))
         return replace(data, train=train, test=test)
 

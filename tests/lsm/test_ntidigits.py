@@ -11,7 +11,7 @@ from lsm.data import ntidigits
 from lsm.data.stand_ins import ntidigits_spoken as spoken
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, Cochlea, hear
 
-SPIKES = AudioSpikes(np.array([0, 63, 5]), np.array([0.0, 0.0005, 0.128]))
+SPIKES = AudioSpikes(np.array([0, 63, 5]), np.array([0.0, 0.0005, 0.1285]))
 
 
 def write_wav(path, sound, rate=8000, channels=1, width=2):
@@ -37,17 +37,25 @@ def root(tmp_path):
 
 
 def test_binning_by_hand():
-    # The last spike at 128 ms: ceil(128) + 1 = 129 bins of 1 ms fit as they are.
+    # The last spike at 128.5 ms: floor(128.5) + 1 = 129 bins of 1 ms fit as they are.
     keys = ntidigits.bin_spikes(SPIKES)
     assert keys.tolist() == [0, 63, 128 * 64 + 5]
-    # At 128.5 ms: ceil(128.5) + 1 = 130 bins are joined two by two, and bin 128 is the 65th pair.
-    late = AudioSpikes(SPIKES.channels, np.array([0.0, 0.0015, 0.1285]))
+    # 130 bins are joined two by two.
+    late = AudioSpikes(SPIKES.channels, np.array([0.0, 0.0015, 0.1295]))
     assert ntidigits.bin_spikes(late).tolist() == [0, 63, 64 * 64 + 5]
-    # In bins of 10 ms: ceil(12.85) + 1 = 14, not joined to come down to 90.
-    assert ntidigits.bin_spikes(late, 90, bin_ms=10.0).tolist() == [0, 63, 12 * 64 + 5]
-    # 14 bins in 5 steps: ceil(14 / 5) = 3 are joined, so bin 12 is in step 4.
-    assert ntidigits.bin_spikes(late, 5, bin_ms=10.0).tolist() == [0, 63, 4 * 64 + 5]
     assert ntidigits.bin_spikes(AudioSpikes(np.array([1]), np.array([0.003]))).tolist() == [193]
+
+
+def test_published_binning_by_hand():
+    def keys(steps, bin_ms):
+        return ntidigits.bin_spikes(SPIKES, ntidigits.Binning(steps, bin_ms, True)).tolist()
+
+    # ceil(128.5) + 1 = 130 bins are joined two by two, and bin 128 is in the 65th pair.
+    assert keys(129, 1.0) == [0, 63, 64 * 64 + 5]
+    # In bins of 10 ms: ceil(12.85) + 1 = 14, not joined to come down to 90.
+    assert keys(90, 10.0) == [0, 63, 12 * 64 + 5]
+    # 14 bins in 5 steps: ceil(14 / 5) = 3 are joined, so bin 12 is in step 4.
+    assert keys(5, 10.0) == [0, 63, 4 * 64 + 5]
 
 
 def test_file_is_read_back(root):
