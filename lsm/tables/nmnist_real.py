@@ -27,7 +27,6 @@ from lsm.tables.nmnist import NmnistConfig
 from lsm.tables.supervised import (
     COUNTS,
     PAPER_FEATURES,
-    PENALTIES,
     PLAIN,
     PLUS,
     WINDOWED_COUNTS,
@@ -134,8 +133,8 @@ def _transfer(run: Run, features: Encode) -> Measurement:
 
     def fit(x: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         fitted, validation = split(len(labels), 1 / 6)
-        steps = run.config.transfer_steps
-        readout = DiscriminativeRidge(len(nmnist.DIGITS), PENALTIES, steps, np.float32)
+        c = run.config
+        readout = DiscriminativeRidge(len(nmnist.DIGITS), c.penalties, c.transfer_steps, np.float32)
         rows = ((x[part], labels[part]) for part in (fitted, validation))
         return readout.fit_with_validation(*rows).predict
 

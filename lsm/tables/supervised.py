@@ -25,11 +25,8 @@ from lsm.specs import ReservoirSpec
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE, LsmConfig, make_reservoir
 
-PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of ridge, chosen among on validation samples
-PROBE_PENALTIES = (1e-3, 1e-4, 1e-5)  # of linear probing, likewise
 WIDE = 1000  # features from which the products are taken in float32
 PAPER_FEATURES = StateFeatures()  # spikes a step of every neuron
-SIZES = (25, 50, 100, 200, 400, 800)  # neurons in the curve over reservoir sizes
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,14 @@ class SupervisedConfig(LsmConfig):
         1 / 6, "part of the training set (of its speakers, where known) on which choices are made",
         low=0.001, high=0.9,
     )  # fmt: skip
+    penalties: tuple[float, ...] = constant(
+        (1e-5, 1e-4, 1e-3, 1e-2, 1e-1), "of ridge, chosen among on validation samples", low=1e-12
+    )
     discriminative_steps: int = constant(
         16, "new targets at most, of discriminative ridge", low=1, high=64
+    )
+    probing_penalties: tuple[float, ...] = constant(
+        (1e-3, 1e-4, 1e-5), "of linear probing, chosen among on validation samples", low=1e-12
     )
     probing_iterations: int = constant(40, "of L-BFGS in linear probing", low=1, smoke=10)
     plus_windows: int = constant(5, "time windows in which LSM+ counts spikes", low=1, high=25)
@@ -50,6 +53,10 @@ class SupervisedConfig(LsmConfig):
     large_gain: float = constant(
         0.5, "recurrent drive of the larger LSM+ over that of the paper's reservoir", low=0
     )
+    curve_neurons: tuple[int, ...] = constant(
+        (25, 50, 100, 200, 400, 800), "sizes in the curve over reservoir sizes",
+        low=1, smoke=(25, 50, 100),
+    )  # fmt: skip
     curve_samples: int = constant(
         5000, "training samples of the curve over reservoir sizes", low=20, smoke=100
     )
@@ -158,10 +165,9 @@ def _labelled(
 
 def discriminative_ridge(run: Run, features: FrozenFeatures) -> Measurement:
     """Discriminative ridge, and plain ridge of the same penalty beside it."""
-    steps, products = run.config.discriminative_steps, _products(features.fit[0])
-    return fit_and_measure(
-        DiscriminativeRidge(features.classes, PENALTIES, steps, products), features
-    )
+    c, products = run.config, _products(features.fit[0])
+    readout = DiscriminativeRidge(features.classes, c.penalties, c.discriminative_steps, products)
+    return fit_and_measure(readout, features)
 
 
 # The rows.
@@ -187,7 +193,8 @@ def software_ridge(run: Run, seed: int) -> Measurement:
 def chip_logistic(run: Run, seed: int) -> Measurement:
     """Linear probing: logistic regression of the chip's rates, run to its minimum."""
     features = rates(run, seed, CHIP)
-    readout = LogisticReadout(features.classes, PROBE_PENALTIES, run.config.probing_iterations)
+    c = run.config
+    readout = LogisticReadout(features.classes, c.probing_penalties, c.probing_iterations)
     note = "linear probing, which the paper names without figures: logistic regression by L-BFGS"
     return replace(fit_and_measure(readout, features), note=note)
 
@@ -282,7 +289,7 @@ def size_curve(run: Run, seed: int) -> list[list[float]]:
     chosen = np.r_[0:fitted, samples.fitted : last]
     trains, labels = samples.subset(chosen)
     points = []
-    for neurons in SIZES[:3] if run.smoke else SIZES:
+    for neurons in c.curve_neurons:
         reservoir = reservoir_of(run, seed, CHIP, spec_of(run, neurons))
         state = StateFeatures(c.large_windows)
         wide = encode(trains, reservoir, state, seed=2 * seed, device=run.device)
@@ -295,9 +302,11 @@ def size_curve(run: Run, seed: int) -> list[list[float]]:
 
 def _best_on_validation(run: Run, x: np.ndarray, labels: np.ndarray, fitted: int) -> float:
     # The best penalty on the validation rows, and the accuracy there: a curve, not a result.
-    ridge = RidgeReadout(len(run.data.classes), PENALTIES, _products(x[:fitted]))
+    ridge = RidgeReadout(len(run.data.classes), run.config.penalties, _products(x[:fitted]))
     ridge.partial_fit(x[:fitted], labels[:fitted])
-    correct = [np.mean(ridge.solve(p).predict(x[fitted:]) == labels[fitted:]) for p in PENALTIES]
+    correct = [
+        np.mean(ridge.solve(p).predict(x[fitted:]) == labels[fitted:]) for p in ridge.penalties
+    ]
     return 100 * float(max(correct))
 
 

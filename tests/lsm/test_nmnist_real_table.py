@@ -54,7 +54,7 @@ def test_every_row_is_above_chance(root):
     assert {r["row"] for r in rows} == {row.name for row in table.TABLE.rows}
     counted = [r for r in rows if r["metric"] in COUNTED]
     assert len(counted) == 14
-    bound = above_chance(10, 20)
+    bound = above_chance(20, 10)
     assert {(r["row"], r["metric"]) for r in counted if r["mean"] <= bound} == set()
     (likeness,) = [r for r in rows if r["metric"] == "image correlation"]
     assert 0.9 < likeness["mean"] < 1

@@ -34,7 +34,7 @@ def test_rows_are_measured_and_repeat(tmp_path, capsys):
     assert [r["values"] for r in first] == [r["values"] for r in rows_of(tmp_path)]
     assert {r["data"]["kind"] for r in first} == {"synthetic"}
     assert {r["protocol"] for r in first} == {"validation", "published"}
-    bound = above_chance(10, first[0]["data"]["test"])
+    bound = above_chance(first[0]["data"]["test"], 10)
     assert {r["row"]: r["mean"] for r in first if r["mean"] <= bound} == {}
     assert "without a reservoir, event counts in 8 windows reach" in first[-1]["note"]
     assert "on real N-MNIST" in capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_shuffled_labels_are_at_chance(tmp_path, monkeypatch):
     )
     assert smoke(tmp_path, *FAST) == 0
     first = rows_of(tmp_path)
-    assert max(r["mean"] for r in first) < above_chance(10, first[0]["data"]["test"])
+    assert max(r["mean"] for r in first) < above_chance(first[0]["data"]["test"], 10)
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def measured(folder, spec=SPEC, *, shuffled=False):
 @pytest.mark.parametrize("readout", ["linear", "spiking", "rnn"])
 def test_a_baseline_learns_and_shuffled_labels_do_not(tmp_path, readout):
     spec = TrainedSpec(**{**vars(SPEC), "readout": readout, "epochs": 12})
-    bound = above_chance(CLASSES, 90)
+    bound = above_chance(90, CLASSES)
     measurement = measured(tmp_path / "true", spec)
     values = measurement.values
     assert "trained on 125 samples, epoch chosen on others" in measurement.note
