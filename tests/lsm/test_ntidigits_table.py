@@ -54,7 +54,7 @@ def test_rnn_sees_the_first_steps():
 def test_baselines_are_binned_as_published(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        table, "binned", lambda _, steps, bin_ms: asked.append((steps, bin_ms)) or SETS
+        table, "published", lambda _, steps, bin_ms: asked.append((steps, bin_ms)) or SETS
     )
     monkeypatch.setattr(table, "trained", lambda *a, **binned: (a[3], a[4].train.steps, binned))
     run_ = Run(table.NtidigitsConfig(), [0], "cpu", tmp_path, tmp_path)
