@@ -65,6 +65,10 @@ class ZeroShotConfig(LsmConfig):
     trained_normalised: bool = constant(
         False, "SRNN-CLIP's loss takes embeddings of length 1 (not visible in the published code)"
     )
+    trained_recurrent_gain: float = constant(
+        0.1, "first recurrent over first input weights of the SRNN rows (not visible; at 1, "
+        "gradients through a hundred steps overflow)", low=0,
+    )  # fmt: skip
     largest_gradient: float | None = constant(
         None, "norm that SRNN gradients are cut to; none: not cut (LSM, code)", low=1e-9
     )
@@ -250,9 +254,9 @@ class Srnn(ZeroShotModel):
     ) -> Training:
         """One model after the other."""
         trains, specs = tuple(m.trains for m in run.data.modalities), self.networks(run)
-        encoders = [SpikingEncoders(specs, self.config, first_weights(one)) for one in seeds]
+        gain, limit = run.config.trained_recurrent_gain, run.config.largest_gradient
+        encoders = [SpikingEncoders(specs, self.config, first_weights(one), gain) for one in seeds]
         kind = PrototypeTraining if self.prototypes else ContrastiveTraining
-        limit = run.config.largest_gradient
         return kind(trains, encoders, pairs, seeds, self.config, limit, run.device)
 
     def cost(self, run: Run, seed: int, split: Split) -> Cost:  # noqa: ARG002

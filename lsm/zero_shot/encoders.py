@@ -33,16 +33,23 @@ class SpikingEncoders(PairEncoder):
         specs: of both networks; their number of classes is the width of the embedding.
         config: its activation and whether embeddings have length 1.
         seed: of the first weights.
+        recurrent_gain: what the first recurrent weights are multiplied by.
     """
 
     def __init__(
-        self, specs: tuple[TrainedSpec, TrainedSpec], config: ProjectionConfig, seed: int
+        self,
+        specs: tuple[TrainedSpec, TrainedSpec],
+        config: ProjectionConfig,
+        seed: int,
+        recurrent_gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.config = config
         self.networks = nn.ModuleList(
             RecurrentNetwork(spec, 2 * seed + n) for n, spec in enumerate(specs)
         )
+        for network in self.networks:
+            network.recurrent.data.mul_(recurrent_gain)
 
     def forward(self, modality: int, trains: SpikeTrains) -> torch.Tensor:
         """Embeddings (B, d) of the spike trains of modality 0 or 1."""
@@ -155,8 +162,8 @@ class EncoderTraining(GradientTraining):
         norm = nn.utils.clip_grad_norm_(encoder.parameters(), limit)
         if not torch.isfinite(norm):
             raise UserError(
-                "the gradient is no finite number; smaller first weights or "
-                "--set largest_gradient=1 keep it finite"
+                "the gradient is no finite number: smaller first weights "
+                "(trained_recurrent_gain, const) keep it finite"
             )
 
 

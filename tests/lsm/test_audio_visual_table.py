@@ -227,5 +227,5 @@ def test_a_gradient_without_bound_ends_with_one_line():
         parameter.data.fill_(float("nan"))
     trains = tuple(m.trains for m in data.modalities)
     training = ContrastiveTraining(trains, encoders, [pairs_of(data)], [[1]], config)
-    with pytest.raises(UserError, match="largest_gradient=1"):
+    with pytest.raises(UserError, match="trained_recurrent_gain"):
         list(training.epochs())
