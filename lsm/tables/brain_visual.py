@@ -95,6 +95,9 @@ class BrainVisualConfig(ZeroShotConfig):
         0.3, "part of the training items of a letter to choose on", low=0.001, high=0.9
     )
     prototype_batch: int = constant(1100, "pairs a step of the prototype rows (LSM, code)", low=2)
+    prototype_temperature: float = constant(
+        0.001, "what squared distances are divided by in the prototype rows (LSM, code)", low=1e-9
+    )
     prototype_width: int = constant(512, "of the prototype rows (LSM, code)", low=1, smoke=32)
     trained_neurons: int = constant(
         PAPER_NEURONS, "of each SRNN encoder (LSM, code)", low=1, smoke=20
@@ -110,9 +113,6 @@ class BrainVisualConfig(ZeroShotConfig):
     trained_letter_const: float = constant(0.1, "of its letter encoder (LSM, code)", low=0)
     trained_prototype_const: float = constant(
         5e-4, "weight scale of SRNN-Prototype's encoders (LSM, code)", low=0
-    )
-    trained_prototype_temperature: float = constant(
-        0.001, "what its squared distances are divided by (LSM, code)", low=1e-9
     )
     trained_neural_threshold: float = constant(6.0, "of SRNN-Prototype (LSM, code)", low=0)
     trained_letter_threshold: float = constant(1.0, "of SRNN-Prototype (LSM, code)", low=0)

@@ -115,7 +115,7 @@ def alignment(config: "BrainVisualConfig") -> list[Alignment]:
 
 
 def lsm_prototypes(config: "BrainVisualConfig") -> list[Prototypes]:
-    """LSM-Prototype: ours, no script has it."""
+    """LSM-Prototype with SRNN-Prototype's recipe: ours, no script has it."""
     c = config
     return [Prototypes(FrozenFeatures(CHIP, specs(c)), prototype_config(c, c.prototype_width))]
 
@@ -159,7 +159,6 @@ def srnn_prototypes(config: "BrainVisualConfig") -> list[Srnn]:
     both = trained_specs(c, (c.trained_prototype_const,) * 2, thresholds)
     recipe = prototype_config(
         c, c.prototype_width, learning_rate=c.trained_rate, epochs=c.trained_epochs,
-        temperature=c.trained_prototype_temperature,
     )  # fmt: skip
     return [
         Srnn(both, recipe, prototypes=True, published_neurons=PAPER_NEURONS, copies=c.enlarge_train)

@@ -74,7 +74,7 @@ def test_trained_encoders_learn(name, floor, tmp_path):
         prototype_batch=64, pool_size=12, trained_neurons=60, trained_rate=5e-3,
         trained_neural_const=0.03, trained_letter_const=0.03, trained_prototype_const=0.03,
         trained_neural_threshold=0.3, trained_letter_threshold=0.3, enlarge_train=2,
-        trained_prototype_temperature=0.1, trained_temperature=0.1,
+        prototype_temperature=0.1, trained_temperature=0.1,
     )  # fmt: skip
     both = faint("a", 192, 0.18), faint("b", 784, 0.05)
     run = Run(config, [0], "cpu", tmp_path, tmp_path, table="brain_visual")
