@@ -32,24 +32,28 @@ PUBLISHED = "(published)"
 
 
 class Histories(NamedTuple):
-    """Scores of the training that leaves validation samples out, and of that on all samples."""
+    """Scores of two trainings of a row.
 
-    honest: History
-    published: History
+    Attributes:
+        split: of the training that leaves the validation samples out.
+        everything: of the training on all samples, as published.
+    """
+
+    split: History
+    everything: History
 
     def values(self) -> dict[str, float]:
         """Test accuracy of the epoch that each protocol chooses, by `Metric.key`."""
-        honest, published = self
+        chosen = Validation().choose(self.split).candidate
+        best = Published().choose(self.everything).candidate
         return {
-            "accuracy": honest.test[Validation().choose(honest).candidate]["accuracy"],
-            f"accuracy {PUBLISHED}": published.test[Published().choose(published).candidate][
-                "accuracy"
-            ],
+            "accuracy": self.split.test[chosen]["accuracy"],
+            f"accuracy {PUBLISHED}": self.everything.test[best]["accuracy"],
         }
 
     def details(self, seed: int) -> dict[str, list]:
         """Curves of one chip, for the figure: validation, test, and test trained on all."""
-        return {f"history {seed}": [*self.honest.curves(), self.published.curve("test")]}
+        return {f"history {seed}": [*self.split.curves(), self.everything.curve("test")]}
 
 
 def both_protocols(metric: Metric) -> tuple[Metric, Metric]:
@@ -109,17 +113,18 @@ def readout_histories(features: FrozenFeatures, steps: int, recipe: Recipe, seed
         recipe: of both trainings.
         seed: of what they draw.
     """
-    counts = features.train[0] * np.float32(steps), features.train[1]
-    fit, validation = ([part[rows] for part in counts] for rows in (
-        slice(features.fitted), slice(features.fitted, None)
-    ))  # fmt: skip
+    counts, labels = features.train[0] * np.float32(steps), features.train[1]
     test = features.test[0] * np.float32(steps), features.test[1]
-    honest, published = History(), History()
-    for layer in train_readout(fit, features.classes, recipe, seed):
-        honest.add(validation=_layer_score(layer, *validation), test=_layer_score(layer, *test))
-    for layer in train_readout(counts, features.classes, recipe, seed):
-        published.add(test=_layer_score(layer, *test))
-    return Histories(honest, published)
+    n = features.fitted
+    histories = Histories(History(), History())
+    for layer in train_readout((counts[:n], labels[:n]), features.classes, recipe, seed):
+        histories.split.add(
+            validation=_layer_score(layer, counts[n:], labels[n:]),
+            test=_layer_score(layer, *test),
+        )
+    for layer in train_readout((counts, labels), features.classes, recipe, seed):
+        histories.everything.add(test=_layer_score(layer, *test))
+    return histories
 
 
 def _layer_score(
@@ -157,13 +162,13 @@ def trained(
     everything = samples.subset(slice(limit))
     test = data.test, data.test_labels
     about = {"spec": _recorded(spec), **binned}
-    honest, seconds = score_epochs(
+    split, seconds = score_epochs(
         run, seed, row, spec, fit, {"validation": validation, "test": test}, about
     )
-    published, more = score_epochs(
+    all_samples, more = score_epochs(
         run, seed, f"{row} published", spec, everything, {"test": test}, about
     )
-    histories = Histories(honest, published)
+    histories = Histories(split, all_samples)
     return Measurement(
         values=histories.values(),
         trained_weights=RecurrentNetwork(spec, seed).trained_weights,

@@ -65,9 +65,9 @@ def test_it_learns_and_repeats():
 
 
 def test_epoch_of_each_protocol():
-    honest, published = History(), History()
+    split, everything = History(), History()
     for validation, test in ((1.0, 10.0), (3.0, 20.0), (2.0, 30.0)):
-        honest.add(validation={"accuracy": validation}, test={"accuracy": test})
-        published.add(test={"accuracy": test + 5})
-    values = Histories(honest, published).values()
+        split.add(validation={"accuracy": validation}, test={"accuracy": test})
+        everything.add(test={"accuracy": test + 5})
+    values = Histories(split, everything).values()
     assert values == {"accuracy": 20.0, "accuracy (published)": 35.0}
