@@ -1,7 +1,7 @@
 """The deep extreme point learning machine (DEPLM, Nature Communications 16:960, 2025).
 
 DeplmClassifier     the algorithm on arrays of your own, in scikit-learn's conventions
-PointNetwork        sizes of a network; FASHION_MNIST, DVS_GESTURE are the paper's
+PointNetwork        sizes of a network, of SetAbstraction; FASHION_MNIST, DVS_GESTURE: the paper's
 FrozenEncoder       such a network on a chip: clouds -> features
 PartNetwork         sizes of a segmentation network; PART_NETWORK is the paper's
 PartEncoder         such a network on a chip: clouds -> features of every point

@@ -168,9 +168,9 @@ class DeplmClassifier(ClassifierMixin, BaseEstimator):
         else:
             order = np.random.default_rng(0).permutation(len(labels))
             count = max(1, round(self.validation_fraction * len(labels)))
-            held, rest = order[:count], order[count:]
+            validation, rest = order[:count], order[count:]
             self.readout_.partial_fit(features[rest], labels[rest])
-            self.readout_.choose_penalty([(features[held], labels[held])])
+            self.readout_.choose_penalty([(features[validation], labels[validation])])
         self.penalty_ = self.readout_.penalty_
 
     def __sklearn_tags__(self):  # noqa: ANN204

@@ -63,23 +63,23 @@ def ball_neighbours(points, centres, radius_squared, neighbours):
             if s > 0 and (centres[b, s] == centres[b, s - 1]).all():  # as when sampling ran out
                 neighbours[b, s] = neighbours[b, s - 1]
                 continue
-            found = first = 0
-            while first < size and found < wanted:
+            filled = first = 0
+            while first < size and filled < wanted:
                 for lane in range(lanes):
                     j = first + lane
                     dx, dy, dz = x[j] - cx, y[j] - cy, z[j] - cz
                     inside[lane] = dx * dx + dy * dy + dz * dz <= radius_squared
                 for eight in range(lanes // 8):
-                    if eights[eight] == 0 or found >= wanted:
+                    if eights[eight] == 0 or filled >= wanted:
                         continue
                     for lane in range(8 * eight, 8 * eight + 8):
-                        group[found] = first + lane  # kept if inside: a branch is guessed wrong
-                        found += inside[lane]
+                        group[filled] = first + lane  # kept if inside: a branch is guessed wrong
+                        filled += inside[lane]
                 first += lanes
-            if found == 0:
+            if filled == 0:
                 group[0] = -1  # an empty ball
             for k in range(wanted):
-                neighbours[b, s, k] = group[k] if k < found else group[0]
+                neighbours[b, s, k] = group[k] if k < filled else group[0]
 
 
 @compiled
@@ -109,13 +109,13 @@ def three_nearest(points, known, neighbours, distances):
             limit = _third_least(least, least_key)
             for s in range(size):
                 inside[s] = key[s] <= limit
-            found = 0
+            filled = 0
             for eight in range(len(eights)):
                 if eights[eight] != 0:
                     for s in range(8 * eight, 8 * eight + 8):
-                        near[found] = s
-                        found += inside[s]
-            _three_least(squared, near[:found], neighbours[b, n], distances[b, n])
+                        near[filled] = s
+                        filled += inside[s]
+            _three_least(squared, near[:filled], neighbours[b, n], distances[b, n])
 
 
 @compiled
@@ -188,10 +188,10 @@ def neighbour_max(projected, neighbours, out):
 
 
 @compiled
-def group_sums(projected, sign, neighbours, sums, best, who):
+def group_sums(projected, sign, neighbours, sums, best, argmax):
     """Sum and extreme of the rows of every group, for networks that are trained.
 
-    projected (B, N, C) float32 and neighbours (B, S, K) -> sums and best (B, S, C), and who
+    projected (B, N, C) float32 and neighbours (B, S, K) -> sums and best (B, S, C), and argmax
     (B, S, C) int32, the point that has the extreme: a maximum where sign (C,) is 1, else, at
     -1, a minimum.
     """
@@ -204,11 +204,11 @@ def group_sums(projected, sign, neighbours, sums, best, who):
                     sums[b, s, c] = value + (sums[b, s, c] if k else np.float32(0))
                     better = k == 0 or sign[c] * value > sign[c] * best[b, s, c]
                     best[b, s, c] = value if better else best[b, s, c]
-                    who[b, s, c] = n if better else who[b, s, c]
+                    argmax[b, s, c] = n if better else argmax[b, s, c]
 
 
 @compiled
-def group_sums_gradient(of_sums, of_best, neighbours, who, out):
+def group_sums_gradient(of_sums, of_best, neighbours, argmax, out):
     """Back through `group_sums`: adds to out (B, N, C), the gradient of `projected`."""
     for b in range(len(out)):
         for s in range(neighbours.shape[1]):
@@ -217,7 +217,7 @@ def group_sums_gradient(of_sums, of_best, neighbours, who, out):
                 for c in range(out.shape[2]):
                     out[b, n, c] += of_sums[b, s, c]
             for c in range(out.shape[2]):
-                out[b, who[b, s, c], c] += of_best[b, s, c]
+                out[b, argmax[b, s, c], c] += of_best[b, s, c]
 
 
 @compiled

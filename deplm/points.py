@@ -70,7 +70,7 @@ class CloudSet:
         raise NotImplementedError
 
     def redrawn(self, seed: int) -> "CloudSet":
-        """The same set with its points drawn anew from `seed`, where the set draws points."""
+        """This set with its points drawn anew from `seed`, where the set draws points."""
         raise UserError(f"clouds {self.name}: their points are not drawn, seed {seed} is not used")
 
     def in_batches(self, indices: np.ndarray | None = None) -> list[np.ndarray]:
@@ -210,19 +210,21 @@ def ball_query(
     _check(centres)
     limit = torch.tensor(radius, dtype=torch.float32).square().item()
     if not plain and points.device.type == "cpu":
-        found = torch.empty(*centres.shape[:2], count, dtype=torch.int32)
-        kernels.ball_neighbours(points.numpy(), centres.numpy(), np.float32(limit), found.numpy())
-        _check_filled(found[..., 0] >= 0, radius)
-        return found
+        neighbours = torch.empty(*centres.shape[:2], count, dtype=torch.int32)
+        kernels.ball_neighbours(
+            points.numpy(), centres.numpy(), np.float32(limit), neighbours.numpy()
+        )
+        _check_filled(neighbours[..., 0] >= 0, radius)
+        return neighbours
     inside = _squared_distance(points[:, None], centres[:, :, None]) <= limit
-    number = points.shape[1]
-    order = torch.arange(number, device=points.device, dtype=torch.int32)
-    order = torch.where(inside, order, number)
-    found = order.topk(min(count, number), largest=False, sorted=True).values
-    if count > number:
-        found = torch.nn.functional.pad(found, (0, count - number), value=number)
-    _check_filled(found[..., 0] < number, radius)
-    return torch.where(found == number, found[..., :1], found)
+    total = points.shape[1]
+    order = torch.arange(total, device=points.device, dtype=torch.int32)
+    order = torch.where(inside, order, total)
+    neighbours = order.topk(min(count, total), largest=False, sorted=True).values
+    if count > total:
+        neighbours = torch.nn.functional.pad(neighbours, (0, count - total), value=total)
+    _check_filled(neighbours[..., 0] < total, radius)
+    return torch.where(neighbours == total, neighbours[..., :1], neighbours)
 
 
 def three_nearest(
