@@ -5,7 +5,16 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ["rram.device", "rram.chip", "rram.crossbar", "deplm.encoder", "deplm.estimators"]
+MODULES = [
+    "rram.device",
+    "rram.chip",
+    "rram.crossbar",
+    "deplm.encoder",
+    "deplm.estimators",
+    "lsm.spikes",
+    "lsm.reservoir",
+    "lsm.estimators",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from harness.errors import UserError
 from lsm.encode import encode
 from lsm.features import StateFeatures
-from lsm.reservoir import from_chip, from_weights, gaussian
+from lsm.reservoir import Reservoir, from_chip, from_weights, gaussian
 from lsm.specs import ReservoirSpec
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip
 from rram.crossbar import ReadConfig
+from tests.oracles import noisy_reservoir
 from tests.oracles import reservoir as oracle
 
 SPECS = [
@@ -74,6 +76,44 @@ def test_noise_per_product_has_the_stated_spread():
     assert abs(ratio.std() - 1) < 0.02
 
 
+@pytest.mark.parametrize("noise_on", ["cells", "weight"])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_noise_is_distributed_as_the_plain_oracle_draws_it(noise_on, compiled):
+    """Mean rates within 5 standard errors; last membranes: Kolmogorov-Smirnov below 0.08."""
+    spec = ReservoirSpec(20, 12, 0.9, 5.0, 0.25, 8)
+    chip, count, n = Chip(LSM_40NM, 1, sparsity=0.0), 1500, 0.1
+    one = np.random.default_rng(2).random((spec.steps, 1, spec.inputs)) < 0.3
+    x = np.repeat(one, count, 1)
+    read_config = ReadConfig(read_noise=n, noise_on=noise_on)
+    got = encode(
+        SpikeTrains.from_dense(x), from_chip(spec, chip, read_config),
+        StateFeatures(membranes=1), seed=3, compiled=compiled, batch=count,
+    )  # fmt: skip
+    pairs = [chip.conductances(b, (r, 12)) for b, r in (("input", 20), ("recurrent", 12))]
+    plus, minus = (spec.const * np.concatenate([pair[k].numpy() for pair in pairs]) for k in (0, 1))
+    spikes, u = noisy_reservoir.states(
+        x, plus, minus, spec.decay, spec.threshold, n, noise_on, np.random.default_rng(4)
+    )
+    rates = spikes.mean(0)
+    error = np.sqrt((rates.var(0) + got[:, :12].var(0)) / count)
+    assert 0.03 < rates.mean() < 0.6 and (rates.std(0) > 0.03).any()
+    assert (np.abs(rates.mean(0) - got[:, :12].mean(0)) <= 5 * error + 1e-6).all()
+    assert max(ks_2samp(got[:, 12 + k], u[:, k]).statistic for k in range(12)) < 0.08
+
+
+def test_noise_on_the_weight_is_smaller_than_on_cells_as_arithmetic_says():
+    spec = ReservoirSpec(30, 40, 0.9, 5.0, 0.1, 5)
+    chip = Chip(LSM_40NM, 0, sparsity=0.0)
+    on_cells, on_weight = (
+        from_chip(spec, chip, ReadConfig(0.02, law)) for law in ("cells", "weight")
+    )
+    pair = chip.conductances("input", (30, 40))
+    variances = (pair.plus.square() + pair.minus.square(), (pair.plus - pair.minus).square())
+    for liquid, variance in zip((on_cells, on_weight), variances, strict=True):
+        kept = liquid.squares[:30] * liquid.square_unit / spec.const**2
+        np.testing.assert_allclose(kept, variance.numpy(), atol=2 * float(variance.max()) / 8191)
+
+
 def test_threads_and_chunks_change_nothing():
     spec = SPECS[1]
     trains = random_trains(spec, samples=600)
@@ -108,6 +148,25 @@ def test_everything_firing_does_not_overflow():
     assert (out[:, :300] == 1).all()
 
 
+def test_integers_that_would_overflow_are_refused():
+    spec = ReservoirSpec(2, 3, 0.9, 5.0, 1.0, 4)
+    integers = np.full((5, 3), 8191, np.int16)
+    assert np.array_equal(Reservoir(spec, integers, 1.0).weights, integers)
+    for bad, message in [
+        (np.full((5, 3), 8192, np.int16), "8192: -8191 to 8191"),
+        (integers.astype(np.int32), "int32"),
+        (integers[1:], r"\(4, 3\)"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            Reservoir(spec, bad, 1.0)
+    with pytest.raises(UserError, match="squares from -1"):
+        Reservoir(spec, integers, 1.0, squares=np.full((5, 3), -1, np.int16))
+    with pytest.raises(UserError, match="needs squares"):
+        Reservoir(spec, integers, 1.0, read_noise=0.02)
+    with pytest.raises(UserError, match="units must be above 0"):
+        Reservoir(spec, integers, np.nan)
+
+
 def test_chip_weights_are_differential_pairs_times_const():
     spec = SPECS[1]
     chip = Chip(LSM_40NM, 7, sparsity=0.0)
@@ -134,6 +193,12 @@ def test_chip_weights_are_differential_pairs_times_const():
         (lambda s: from_chip(s, Chip(), ReadConfig(input_bits=6)), "input_bits"),
         (lambda s: from_chip(s, Chip(sparsity=1.0)), "no cell broke"),
         (lambda _: ReservoirSpec(1, 1, 1.5, 0, 1, 1), "decay"),
+        (lambda _: ReservoirSpec(1, 1, np.nan, 0, 1, 1), "decay"),
+        (lambda _: ReservoirSpec(1, 1, 0.5, np.inf, 1, 1), "threshold"),
+        (lambda _: ReservoirSpec(70_000, 1, 0.5, 1, 1, 1), "at most 65,536"),
+        (lambda s: from_weights(s, np.full((7, 5), 1e35), np.ones((5, 5))), "up to 1e"),
+        (lambda s: encode(random_trains(s), gaussian(s, 0), batch=0), "batch 0"),
+        (lambda s: encode(random_trains(s), gaussian(s, 0), seed=-1), "seed -1"),
     ],
 )
 def test_what_does_not_fit_is_said(change, message):
