@@ -50,8 +50,8 @@ class EventPixels:
         highest: largest one, likewise.
         refractory_us: silence of a pixel after each event, in us.
         divided: whether a change makes change / threshold events, rounded down, or as many as
-            thresholds can be taken from it one by one. They are equal but for rounding, about
-            once in 10^8 events.
+            thresholds can be taken from it one by one. Both are equal but for rounding (about
+            once in 10^8 events); the divided way also keeps each time within its frame.
     """
 
     threshold: float
@@ -115,7 +115,9 @@ def _crossings(frames, boxes, thresholds, reference, frame_us, refractory_us, di
                     reference[y, x] += step
                     slope = now - before
                     part = (reference[y, x] - before) / slope if slope != 0.0 else 1.0
-                    t = (k - 1 + min(max(part, 0.0), 1.0)) * frame_us
+                    if divided:
+                        part = min(max(part, 0.0), 1.0)
+                    t = (k - 1 + part) * frame_us
                     if np.floor(t) - last_us[y, x] < refractory_us:
                         continue
                     last_us[y, x] = np.floor(t)
