@@ -30,6 +30,9 @@ class DatasetInfo:
         source: where the real data comes from.
         how_to_get: what to do to get it, in one line.
         stand_in: data kind of what is made when it is not there, None when there is no such.
+        samples: pattern below the folder of single real recordings that are of use without the
+            whole set, None when there are no such.
+        made_from: real sets that the stand-in is made from where they are there.
     """
 
     name: str
@@ -39,6 +42,8 @@ class DatasetInfo:
     source: str
     how_to_get: str
     stand_in: str | None = None
+    samples: str | None = None
+    made_from: tuple["DatasetInfo", ...] = ()
 
     def found(self, root: Path) -> Path | None:
         """Folder of the set below `root` when all its files are there."""
@@ -123,14 +128,24 @@ def main(argv: list[str] | None = None) -> int:
     root = data_root(parser.parse_args(argv).data)
     print(f"data folder: {root}")
     for info in all_datasets():
-        folder = info.found(root)
-        state = f"found ({kind_of(folder)})" if folder else "not found"
-        print(f"\n{info.name}: {state}\n  folder   {root / info.folder}")
-        if folder is None:
-            print(f"  get it   {info.how_to_get}")
-            print(f"  till then  {info.stand_in or 'nothing'} stand-in")
-        print(f"  source   {info.source}\n  licence  {info.licence}")
+        print("\n" + "\n".join(_described(info, root)))
     return 0
+
+
+def _described(info: DatasetInfo, root: Path) -> list[str]:
+    folder, lines = info.found(root), []
+    lines.append(f"{info.name}: {f'found ({kind_of(folder)})' if folder else 'not found'}")
+    lines.append(f"  folder     {root / info.folder}")
+    if samples := info.samples and len(list((root / info.folder).glob(info.samples))):
+        lines.append(f"  real here  {samples} files {info.samples}")
+    if folder is None:
+        lines.append(f"  get it     {info.how_to_get}")
+        lines.append(f"  till then  {f'{info.stand_in} stand-in' if info.stand_in else 'nothing'}")
+    lines += [f"  source     {info.source}", f"  licence    {info.licence}"]
+    for source in info.made_from:
+        lines += [f"  its stand-in is better with {source.name}:"]
+        lines += [f"    {line}" for line in _described(source, root)]
+    return lines
 
 
 if __name__ == "__main__":

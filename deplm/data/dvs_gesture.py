@@ -44,6 +44,7 @@ INFO = DatasetInfo(
     source="IBM Research: A. Amir et al., CVPR 2017, research.ibm.com/interactive/dvsgesture",
     how_to_get="get DvsGesture.tar.gz from IBM (by hand, 3 GB), put its files into that folder",
     stand_in="synthetic",
+    samples="*.bs2",
 )
 CLASSES = (
     "hand clapping",

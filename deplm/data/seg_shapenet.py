@@ -36,6 +36,7 @@ INFO = DatasetInfo(
         " what is in its folder into that folder"
     ),
     stand_in="synthetic",
+    samples="*/*.txt",
 )
 TABLE = "synsetoffset2category.txt"
 SPLITS = {"train": "train", "validation": "val", "test": "test"}

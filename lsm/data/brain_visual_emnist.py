@@ -1,4 +1,4 @@
-"""E-MNIST letters (Cohen et al. 2017), and the LSM paper's rate code of them.
+"""E-MNIST letters (Cohen et al. 2017), and a rate code of them.
 
 On disk four IDX files, as torchvision unpacks them, images stored transposed. 26 classes; upper and
 lower case of a letter are one class in the real set. The stand-in writes lower case only, in
@@ -43,11 +43,12 @@ INFO = DatasetInfo(
     stand_in="synthetic",
 )
 PIXELS = SIDE * SIDE
-CODED_STEPS = 50  # the rate p = 20 x / 50 is for so many
-STEPS = 49  # of them that the paper uses
-RATE = 20
+# The published scripts give the code `max_spikes` 20 and a window of 50 steps, of which the reservoir
+# runs 49. How these make a rate, and how many images of a letter are used, is not visible in them.
+RATE, CODED_STEPS = 20, 50  # a full pixel fires with probability RATE / CODED_STEPS a step; ours
+STEPS = 49
 PEN = (1.8, 3.2)  # thinnest and thickest line of the stand-in, pixels
-TRAIN_IMAGES, TEST_IMAGES = 150, 60  # a letter, of the stand-in and at most of the real set
+TRAIN_IMAGES, TEST_IMAGES = 150, 60  # a letter, of the stand-in and at most of the real set; ours
 TINY_TRAIN, TINY_TEST = 16, 10
 
 
@@ -112,10 +113,11 @@ def read(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rate_code(images: np.ndarray, seed: int, steps: int = STEPS) -> SpikeTrains:
-    """Spikes of images, a Bernoulli process a pixel (LSM paper, code).
+    """Spikes of images, a Bernoulli process a pixel.
 
-    Intensity x in -1 to 1 fires with probability max(0, 20 x / 50) in every step. Each image draws
-    from its own stream, whatever batch it is in.
+    Intensity x in -1 to 1 fires with probability max(0, RATE x / CODED_STEPS) in every step: our
+    reading of the published `max_spikes` and `emnist_window`, whose formula is not visible. Each
+    image draws from its own stream, whatever batch it is in.
 
     Args:
         images: (n, 28, 28) uint8; image number k draws from stream (seed, k).

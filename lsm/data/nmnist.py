@@ -29,6 +29,18 @@ from lsm.data.stand_ins import nmnist_camera
 from lsm.data.stand_ins.nmnist_camera import record
 from lsm.spikes import SpikeTrains
 
+MNIST = DatasetInfo(
+    name="MNIST",
+    folder="mnist",
+    files=tuple(
+        f"{split}-{part}-ubyte*"
+        for split in ("train", "t10k")
+        for part in ("images-idx3", "labels-idx1")
+    ),
+    licence="CC BY-SA 3.0",
+    source="Y. LeCun, C. Cortes, C. Burges",
+    how_to_get="torchvision.datasets.MNIST(<a folder>, download=True): put its raw IDX files here",
+)
 INFO = DatasetInfo(
     name="N-MNIST",
     folder="nmnist",
@@ -37,6 +49,8 @@ INFO = DatasetInfo(
     source="G. Orchard et al., Front. Neurosci. 9:437 (2015)",
     how_to_get="https://www.garrickorchard.com/datasets/n-mnist: unpack Train and Test here",
     stand_in="simulated-sensor",
+    samples="*/*/*.bin",
+    made_from=(MNIST,),
 )
 PIXELS = 34
 CROP = (9, 25)  # first and last + 1 row and column that the paper keeps

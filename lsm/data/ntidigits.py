@@ -29,6 +29,14 @@ from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, hear
 from lsm.data.stand_ins.ntidigits_spoken import DIGITS, Utterance, recorded, synthesised
 from lsm.spikes import SpikeTrains
 
+FSDD = DatasetInfo(
+    name="Free Spoken Digit Dataset",
+    folder="fsdd",
+    files=("*.wav",),
+    licence="CC BY-SA 4.0",
+    source="Z. Jackson and others, github.com/Jakobovski/free-spoken-digit-dataset",
+    how_to_get="that repository: put its recordings, <digit>_<speaker>_<n>.wav, here",
+)
 INFO = DatasetInfo(
     name="N-TIDIGITS",
     folder="ntidigits",
@@ -37,6 +45,7 @@ INFO = DatasetInfo(
     source="J. Anumula et al., Front. Neurosci. 12:23 (2018)",
     how_to_get="the authors' page, https://sensors.ini.ch/databases: put n-tidigits.hdf5 here",
     stand_in="simulated-sensor",
+    made_from=(FSDD,),
 )
 FILE = "n-tidigits.hdf5"
 CHANNELS = 64

@@ -24,7 +24,17 @@ def test_every_set_says_where_and_how(tmp_path, capsys):
         assert f"{info.name}: not found" in text
         assert str(tmp_path / info.folder) in text
         assert info.how_to_get in text
-    assert "Fashion-MNIST" in text
+    for name in ("Fashion-MNIST", "MNIST", "Free Spoken Digit Dataset"):
+        assert f"{name}: not found" in text
+
+
+def test_single_real_recordings_are_listed(tmp_path, capsys):
+    clips = tmp_path / "dvs_gesture"
+    clips.mkdir()
+    for name in ("1.bs2", "2.bs2"):
+        (clips / name).write_bytes(b"")
+    assert datasets.main(["--data", str(tmp_path)]) == 0
+    assert "real here  2 files *.bs2" in capsys.readouterr().out
 
 
 def test_a_named_data_folder_must_be_there(tmp_path, capsys):
