@@ -227,7 +227,7 @@ def distribution(path: Path, rows: Sequence[dict], chance: float, title: str) ->
     for axis, row in zip(axes, rows, strict=True):
         kinds = (
             ("unseen ", INK, "held-out classes"),
-            ("unseen (oracle) ", ACCENT, "the test pool"),
+            ("unseen (oracle) ", ACCENT, "the test pool (oracle)"),
         )
         for start, colour, by in kinds:
             found = _of_chips(row, start)
