@@ -120,8 +120,7 @@ def headlines(results: Results) -> Iterator[tuple[str, ...]]:
     wanted = [name for name in results.get("headlines", ()) if name in rows]
     for name in wanted or list(rows)[:USUAL_HEADLINES]:
         metrics = rows[name]
-        known = [m for m, p in metrics.items() if next(iter(p.values()))["paper"] is not None]
-        for metric in known[:2] or list(metrics)[:1]:
+        for metric in _headline_metrics(metrics):
             protocols = metrics[metric]
             first = next(iter(protocols.values()))
             plain = metrics.get(metric + PLAIN_RIDGE, {})
@@ -215,6 +214,13 @@ def tables(folder: Path) -> list[Results]:
     )
 
 
+def _headline_metrics(metrics: dict[str, dict[str, Record]]) -> list[str]:
+    # The first two with a figure of the paper, but no variant ("accuracy, 4 starts") of the first.
+    first = next(iter(metrics))
+    known = [m for m, p in metrics.items() if next(iter(p.values()))["paper"] is not None]
+    return [m for m in known if not m.startswith(f"{first},")][:2] or [first]
+
+
 def _under_title(results: Results) -> Iterator[tuple[str, ...]]:
     yield (f"**{results['title']}**", *[""] * (len(HEADLINE_HEAD) - 1))
     yield from headlines(results)
@@ -238,8 +244,12 @@ def _when(record: Record) -> str:
 
 
 def _machine(machine: dict[str, Any]) -> str:
-    words = [machine["processor"], machine.get("vectors"), f"{machine['cores']} cores"]
+    words = [machine["processor"], machine.get("vectors"), _counted(machine["cores"], "core")]
     return " ".join(word for word in words if word)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" + "s" * (count != 1)
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]], pipe: str = " | ") -> str:

@@ -307,6 +307,11 @@ TABLE = Table(
             "LSM-CLIP, permuted control", lsm_clip(CHIP, 64), every_pair, permuted=True
         ),
     ),
+    headlines=(
+        "LSM-CLIP, chip (RRAM)",
+        "event counts, LSM-CLIP",
+        "SRNN-CLIP, trained",
+    ),
     load=load,
     figures=draw_figures,
     next_step='bash lsm/run_audio_visual.sh --rows "SRNN-CLIP, trained" --seeds 1',

@@ -255,6 +255,11 @@ TABLE = Table(
             "LSM-CLIP, permuted control", short_clip, random_choices, permuted=True
         ),
     ),
+    headlines=(
+        "LSM-CLIP, unseen s t u v",
+        "event counts, LSM-CLIP",
+        "SRNN-CLIP, trained",
+    ),
     load=load,
     figures=draw_figures,
     next_step='bash lsm/run_brain_visual.sh --rows "SRNN-CLIP, trained" --seeds 1 '

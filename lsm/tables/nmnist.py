@@ -147,6 +147,12 @@ TABLE = Table(
             "RNN", rnn, both_protocols(Metric(paper=96.23, paper_source=SOURCE)), default=False
         ),
     ),
+    headlines=(
+        "LSM, chip, published readout",
+        "LSM, chip, discriminative ridge",
+        "event counts in time windows, discriminative ridge",
+        "SRNN-ANN",
+    ),
     load=load,
     figures=draw_figures,
     next_step="bash lsm/run_nmnist.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=3",

@@ -172,6 +172,10 @@ TABLE = Table(
         Row("simulated to real, LSM", transfer_rates, _metrics(TRANSFER)),
         Row("simulated to real, LSM+", transfer_plus, _metrics(TRANSFER), chips=1),
     ),
+    headlines=(
+        "LSM, chip, discriminative ridge",
+        "event counts, discriminative ridge",
+    ),
     load=load,
     figures=draw_figures,
     next_step="bash lsm/run_nmnist.sh, for the full set",

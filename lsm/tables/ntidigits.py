@@ -207,6 +207,12 @@ TABLE = Table(
             "RNN", rnn, both_protocols(Metric(paper=75.54, paper_source=SOURCE)), default=False
         ),
     ),
+    headlines=(
+        "LSM, chip, published readout",
+        "LSM, chip, discriminative ridge",
+        "event counts, discriminative ridge",
+        "SRNN-ANN",
+    ),
     load=load,
     figures=draw_figures,
     next_step="bash lsm/run_ntidigits.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=20",

@@ -1,0 +1,16 @@
+"""The rows that stand in the README are rows of their tables."""
+
+import importlib
+
+import pytest
+
+TABLES = [f"deplm.tables.{name}" for name in ("image", "dvs", "seg")] + [
+    f"lsm.tables.{name}"
+    for name in ("nmnist", "nmnist_real", "ntidigits", "audio_visual", "brain_visual")
+]
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_headlines_are_rows(module):
+    table = importlib.import_module(module).TABLE
+    assert set(table.headlines) <= {row.name for row in table.rows}
