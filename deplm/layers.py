@@ -19,6 +19,7 @@ from harness.parallel import map_in_order
 from rram import Chip, Crossbar, Pair
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
+from rram.kernels import runs_compiled
 
 NORM_EPSILON = 1e-5
 PRODUCTS = 1024  # vectors multiplied at a time on the CPU: they stay in the cache
@@ -231,7 +232,7 @@ class AbstractionLayer(RandomLayer):
         """A product for every neighbour: maxima (s, C) of a few centres at a time, moments."""
         centres, neighbours = grouping or everything(inputs)
         count, wanted = neighbours.shape[1:]
-        step = max(1, PRODUCTS // wanted) if inputs.device.type == "cpu" else count
+        step = max(1, PRODUCTS // wanted) if runs_compiled(inputs) else count
         for cloud, index in enumerate(noise_key.indices):
             key = self.stream(noise_key.source, index)
             for start in range(0, count, step):
@@ -244,7 +245,7 @@ class AbstractionLayer(RandomLayer):
 
 def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
     """Maximum over each group: projected (B, N, C), neighbours (B, S, K) -> (B, S, C)."""
-    if projected.device.type == "cpu":
+    if runs_compiled(projected):
         out = projected.new_empty(*neighbours.shape[:2], projected.shape[-1])
         kernels.neighbour_max(projected.numpy(), neighbours.numpy(), out.numpy())
         return out
@@ -258,7 +259,7 @@ def max_and_moments(
     projected: torch.Tensor, neighbours: torch.Tensor, offset: torch.Tensor
 ) -> tuple[torch.Tensor, Moments]:
     """`neighbour_max`, and the moments of projected at the neighbours minus offset (B, S, C)."""
-    if projected.device.type != "cpu":
+    if not runs_compiled(projected):
         rows = gather(projected, neighbours) - offset[:, :, None]
         return neighbour_max(projected, neighbours), Moments.of(rows)
     best = projected.new_empty(*neighbours.shape[:2], projected.shape[-1])

@@ -12,6 +12,7 @@ import torch
 
 from deplm import kernels
 from rram.errors import UserError
+from rram.kernels import runs_compiled
 
 FAR = 1e10  # larger than any squared distance
 FARTHEST = 1e4  # largest coordinate; float32 has steps of 0.001 there, radii are about 0.1
@@ -169,7 +170,7 @@ def farthest_point_sample(
     if start is None:
         start = torch.zeros(len(points), dtype=torch.int64, device=points.device)
     chosen = torch.empty(len(points), count, dtype=torch.int32, device=points.device)
-    if not plain and points.device.type == "cpu":
+    if not plain and runs_compiled(points):
         kernels.farthest_points(points.numpy(), start.numpy(), chosen.numpy())
         return chosen
     nearest = torch.full(points.shape[:2], FAR, device=points.device)
@@ -209,7 +210,7 @@ def ball_query(
     _check(points)
     _check(centres)
     limit = torch.tensor(radius, dtype=torch.float32).square().item()
-    if not plain and points.device.type == "cpu":
+    if not plain and runs_compiled(points):
         neighbours = torch.empty(*centres.shape[:2], count, dtype=torch.int32)
         kernels.ball_neighbours(
             points.numpy(), centres.numpy(), np.float32(limit), neighbours.numpy()
@@ -240,7 +241,7 @@ def three_nearest(
     _check(known)
     if known.shape[1] < 3:
         raise UserError(f"three nearest of {known.shape[1]} points: there must be 3 or more")
-    if not plain and points.device.type == "cpu":
+    if not plain and runs_compiled(points):
         index = torch.empty(*points.shape[:2], 3, dtype=torch.int32)
         squared = torch.empty(*points.shape[:2], 3)
         kernels.three_nearest(points.numpy(), known.numpy(), index.numpy(), squared.numpy())

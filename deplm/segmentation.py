@@ -23,6 +23,7 @@ from deplm.points import Clouds, CloudSet, Grouping, NoiseKey, gather, three_nea
 from rram import Chip
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
+from rram.kernels import runs_compiled
 
 DISTANCE_EPSILON = 1e-8  # added to squared distances before 1 / d (PointNet++, code)
 
@@ -156,7 +157,7 @@ def add_interpolated(coarse: torch.Tensor, where: Link | None, fine: torch.Tenso
     """
     if where is None:
         return fine.add_(coarse)
-    if fine.device.type == "cpu":
+    if runs_compiled(fine):
         arrays = (coarse.contiguous(), *where, fine)
         kernels.add_interpolated(*(array.numpy() for array in arrays))
         return fine

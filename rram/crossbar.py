@@ -169,7 +169,7 @@ class Crossbar:
         generator = torch.Generator().manual_seed((key or 0) + first)
         if config.read_noise and config.noise_per == "batch":
             return self.read(generator).product(x, plain=plain)
-        if x.device.type == "cpu" and config.adc_bits is None and not plain:
+        if kernels.runs_compiled(x) and config.adc_bits is None and not plain:
             return self._compiled_product(x, key or 0, first)
         if config.read_noise and config.noise_per == "vector" and config.adc_bits is not None:
             # The converter sees planes whose noise is the same cells': no short way.
