@@ -43,8 +43,8 @@ INFO = DatasetInfo(
     stand_in="synthetic",
 )
 PIXELS = SIDE * SIDE
-# The published scripts give the code `max_spikes` 20 and a window of 50 steps, of which the
-# reservoir runs 49. How these make a rate, and how many images of a letter are used, is not visible in them.
+# The published scripts give `max_spikes` 20 and a window of 50 steps, of which the reservoir runs
+# 49. How these make a rate, and how many images of a letter are used, is not visible in them.
 RATE, CODED_STEPS = 20, 50  # a full pixel fires with probability RATE / CODED_STEPS a step; ours
 STEPS = 49
 PEN = (1.8, 3.2)  # thinnest and thickest line of the stand-in, pixels
