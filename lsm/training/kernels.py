@@ -13,9 +13,16 @@ summing = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc",
 
 @compiled
 def spiking_steps(drives, recurrent, decay, threshold, membranes, spikes):
-    """`lsm.neurons.lif_step` over time: drives (B, T, N) -> membranes and spikes (B, T, N).
+    """`lsm.neurons.lif_step` over time, from rest.
 
-    `recurrent` is (N, N), or (0, N) for none.
+    Args:
+        drives: (B, T, N) weighted input.
+        recurrent: (N, N), row n is what a spike of neuron n adds to the next step's drives; or
+            (0, N) for none.
+        decay: d of the membranes, what a step leaves of them.
+        threshold: Vth, membrane units.
+        membranes: (B, T, N), filled: before reset.
+        spikes: (B, T, N), filled: 0 or 1.
     """
     samples, steps, neurons = drives.shape
     fired = np.empty(neurons, np.int64)
@@ -44,11 +51,21 @@ def spiking_steps(drives, recurrent, decay, threshold, membranes, spikes):
 def spiking_gradient(
     gradient, membranes, recurrent, decay, threshold, half_width, height, drives, weights
 ):
-    """Back through `spiking_steps`: gradient of the spikes (B, T, N) -> of drives and weights.
+    """Back through `spiking_steps`, with a rectangular surrogate gradient of a spike.
 
-    `drives` (B, T, N) is filled, `weights` (N, N), or (0, N), added to. A spike's gradient
-    counts only where the membrane is within `half_width` of the threshold: the sums over the
-    next step's neurons are done for those alone.
+    A spike's gradient counts only where the membrane is within `half_width` of the threshold:
+    the sums over the next step's neurons are done for those alone.
+
+    Args:
+        gradient: (B, T, N) of the loss by the spikes.
+        membranes: (B, T, N), as `spiking_steps` filled them.
+        recurrent: (N, N), or (0, N) for none.
+        decay: d of the membranes.
+        threshold: Vth, membrane units.
+        half_width: of the surrogate, membrane units.
+        height: of the surrogate.
+        drives: (B, T, N), filled: gradient by the drives.
+        weights: as `recurrent`, added to: gradient by the recurrent weights.
     """
     samples, steps, neurons = gradient.shape
     near = np.empty(neurons + 3, np.int64)
