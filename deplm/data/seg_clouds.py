@@ -1,20 +1,14 @@
-"""Shapes of ShapeNet-part as clouds for the networks, and streamed through them."""
+"""Shapes of ShapeNet-part as clouds for the networks."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from deplm.data.seg_shapenet import PartShapes
 from deplm.points import Clouds, CloudSet
-from deplm.segmentation import PartBatch, PartNetwork
-from harness.parallel import map_in_order
 from harness.protocol import DataRecord
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -89,40 +83,3 @@ class PartData:
         if samples is not None:
             parts["samples"] = PartClouds("samples", samples, samples.test, points)
         return cls(record, shapes, **parts)
-
-
-def stream(
-    source: PartClouds,
-    network: PartNetwork,
-    encoders: Sequence[Callable[[PartBatch], torch.Tensor]],
-    work: Callable[[int, torch.Tensor, np.ndarray, np.ndarray], R],
-    *,
-    device: torch.device | str = "cpu",
-    label: str | None = None,
-) -> Iterator[list[R]]:
-    """Encode all clouds batch by batch, grouped once for all encoders, and work on each batch.
-
-    Args:
-        source: the clouds.
-        network: what they are grouped and linked for.
-        encoders: calibrated encoders, one a chip.
-        work: called with the number of the encoder, its features (B, N, D), the clouds' numbers
-            (B,) and the labels (B, N). It runs in several threads.
-        device: of the encoders.
-        label: of the progress bar, which shows on a terminal only.
-
-    Yields:
-        What `work` gave for each encoder, batch after batch, in order: features are not kept.
-    """
-
-    def one(numbers: np.ndarray) -> list[R]:
-        batch = network.batch(source, numbers, device)
-        labels = source.labels(numbers)
-        return [work(n, encoder(batch), numbers, labels) for n, encoder in enumerate(encoders)]
-
-    chunks = source.in_batches()
-    threads = None if torch.device(device).type == "cpu" else 1
-    with tqdm(total=len(source), desc=label, unit=" shapes", disable=None) as bar:
-        for numbers, found in zip(chunks, map_in_order(one, chunks, threads), strict=True):
-            yield found
-            bar.update(len(numbers))

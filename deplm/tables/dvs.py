@@ -1,25 +1,27 @@
-"""DVS128 Gesture: table of the event column of the DEPLM paper.
+"""DVS128 Gesture: the event column of the DEPLM paper, train_classification_dvs.py.
 
 `bash run_dvs.sh --help` lists rows and constants.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from deplm.data import dvs_gesture
 from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores, split_persons
 from deplm.encoder import FrozenEncoder
-from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
+from deplm.network import PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork
-from deplm.tables.common import Training, chip_of, measure_trained, together, with_effects
-from deplm.tables.dvs_rows import ClosedForm, measure_closed_form
-from deplm.tables.dvs_table_figures import draw_figures
-from deplm.training.augment import Augmentation
-from deplm.training.recipe import CLASSIFICATION, FrozenClassifier, TrainedClassifier, guesses
-from harness.chips import ChipConfig
+from deplm.tables.common import PAPER, chip_of, epochs_note, note_of, with_effects
+from deplm.tables.config import DeplmConfig, abstractions, recipe
+from deplm.tables.dvs_figures import draw_figures
+from deplm.tables.dvs_ridge import RidgeRow, measure_ridge
+from deplm.tables.gradient import measure_trained
+from deplm.tables.rivals import CountEncoder, EventCounts
+from deplm.training.classifiers import GradientClassifier
+from deplm.training.readout import make_readout
+from deplm.training.recipe import CloudModel, predictions
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
@@ -27,55 +29,59 @@ from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
 from rram.crossbar import ReadConfig
 
 CLASSES = len(dvs_gesture.CLASSES)
-PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
-PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
-
-
-def _scores(model: nn.Module, network: PointNetwork, source: WindowClouds) -> dict[str, float]:
-    parts = [found.argmax(-1) for _, found in guesses(model, network, source)]
-    return gesture_scores(source, np.concatenate(parts), CLASSES)
-
-
-TASK = CLASSIFICATION._replace(scores=_scores)  # of windows, and of trials
-TRAINING = Training(
-    DVS_GESTURE, CLASSES, 200, "windows", 20, 0.7, Augmentation(dropout=0.875, shift=0.1), TASK
-)
+PUBLISHED_EPOCHS = 200
 
 
 @dataclass(frozen=True)
-class DvsConfig(ChipConfig):
+class DvsConfig(DeplmConfig):
     """Constants of the DVS128 Gesture table; edit them here or with --set name=value."""
 
-    input_bits: int = constant(
-        6, "bits of the bit-serial input in the row with chip effects (DEPLM, code)", low=1, high=16
-    )
-    events: int = constant(1024, "drawn of a window (DEPLM, code)", low=3)
-    fit_draws: int = constant(
-        4, "draws of every window that a closed-form readout is fitted to", low=1, smoke=1
-    )
-    fit_shift: float = constant(
-        0.1, "largest shift of a window in all but the first of them (DEPLM, code)", low=0, high=1
-    )
-    test_draws: int = constant(
-        4, "draws of a test window whose scores DEPLM+ averages", low=1, smoke=1
-    )
     calibration_clouds: int = constant(
         512, "training windows whose statistics normalise the frozen layers", low=1, smoke=16
+    )
+    num_feat: int = constant(1219, "channels of SA3 before pruning (published script)", low=1)
+    c_prune_rate: float = constant(
+        2.38, "all channels are divided by it, rounded down (published script)", low=0.1
+    )
+    centres1: int = constant(256, "points that SA1 samples (published script)", low=1)
+    r0: float = constant(0.18, "radius of SA1, in coordinate units (published script)", low=0)
+    r1: float = constant(
+        0.081, "radius of SA2: 0.45 times that of SA1 (published script, radius_mul)", low=0
+    )
+    epochs: int = constant(
+        200, "of the rows trained by gradient (published script)", low=1, smoke=1
+    )
+    batch_size: int = constant(512, "windows a step (published script)", low=2, smoke=16)
+    learning_rate: float = constant(0.01, "of Adam, at the start (published script)", low=0)
+    train_limit: int | None = constant(
+        None, "train the gradient rows on so many windows only; none for all", low=20
+    )
+    events: int = constant(1024, "drawn of a window (published script)", low=3)
+    fit_draws: int = constant(
+        4, "draws of every window that a ridge readout is fitted to", low=1, smoke=1
+    )
+    fit_shift: float = constant(
+        0.1, "largest shift of a window in all but the first of them, as in training by gradient",
+        low=0, high=1,
+    )  # fmt: skip
+    test_draws: int = constant(
+        4, "draws of a test window whose scores DEPLM+ averages", low=1, smoke=1
     )
     validation_fraction: float = constant(
         0.2, "part of the training persons on whom choices are made", low=0.001, high=0.9
     )
-    epochs: int = constant(200, "of the rows trained by gradient (DEPLM, code)", low=1, smoke=1)
-    batch_size: int = constant(512, "of the same rows (DEPLM, code)", low=2, smoke=16)
-    learning_rate: float = constant(0.01, "of Adam in the same rows (DEPLM, code)", low=0)
-    train_limit: int | None = constant(
-        None, "train the gradient rows on so many windows only; none for all", low=20
-    )
     plus_first: int = constant(64, "channels of the first level of DEPLM+", low=1, smoke=8)
     plus_second: int = constant(320, "channels of the second level of DEPLM+", low=1, smoke=8)
+    count_windows: int = constant(4, "time windows in which the rival counts events", low=1)
+    count_cells: int = constant(16, "cells along x and y in which it counts them", low=1)
     clips: str | None = constant(
         None, "folder of real clips to classify beside a stand-in; none: the set's own folder"
     )
+
+
+def network(config: DvsConfig) -> PointNetwork:
+    """The paper's network: events (t, x, y) without further features."""
+    return PointNetwork(0, abstractions(config), config.input_scale)
 
 
 def plus_network(config: DvsConfig) -> DvsPlusNetwork:
@@ -110,84 +116,100 @@ def _clips_folder(run: Run, kind: str) -> Path | None:
     return folder if there and kind != "real" else None
 
 
-def closed_form_readout(run: Run, seed: int) -> Measurement:
-    """The paper's network with a closed-form readout of its frozen features."""
-    return _closed_form(run, seed, DVS_GESTURE, ReadConfig(), 1)
+def ridge(run: Run, seed: int) -> Measurement:
+    """The paper's network; plain ridge on its frozen features."""
+    return measure_ridge(run, seed, RidgeRow(FrozenEncoder, network(run.config)))
 
 
 def chip_effects(run: Run, seed: int) -> Measurement:
-    """The closed-form row, every product read with noise and bit-serial inputs."""
-    reading, effects = with_effects(run)
-    return _closed_form(run, seed, DVS_GESTURE, reading, 1, effects)
+    """The row above, every product read with noise and bit-serial inputs."""
+    read_config, note = with_effects(run)
+    row = RidgeRow(FrozenEncoder, network(run.config), read_config, note=note)
+    return measure_ridge(run, seed, row)
+
+
+def event_counts(run: Run, seed: int) -> Measurement:
+    """Ridge on counts of events in windows of time and cells of the image: no random layers."""
+    counts = EventCounts(run.config.count_windows, run.config.count_cells)
+    return measure_ridge(run, seed, RidgeRow(CountEncoder, counts))
 
 
 def deplm_plus(run: Run, seed: int) -> Measurement:
-    """DEPLM+ with the closed-form readout, scores averaged over several draws."""
+    """DEPLM+; plain ridge, scores averaged over several draws."""
     draws = run.config.test_draws
     note = f"scores averaged over {draws} draws of {run.config.events} events a window"
-    return _closed_form(run, seed, plus_network(run.config), ReadConfig(), draws, note)
-
-
-def _closed_form(
-    run: Run,
-    seed: int,
-    network: PointNetwork | DvsPlusNetwork,
-    reading: ReadConfig,
-    test_draws: int,
-    note: str = "",
-) -> Measurement:
-    seeds = together(run, seed)
-    kind = DvsPlusEncoder if isinstance(network, DvsPlusNetwork) else FrozenEncoder
-
-    def make() -> dict[int, Measurement]:
-        encoders = [kind(network, chip_of(run, s), reading, run.device) for s in seeds]
-        draws = run.config.fit_draws
-        task = ClosedForm(
-            network, encoders, PENALTIES, draws, run.config.fit_shift, test_draws, run.device
-        )
-        fitted = f"fitted to {draws} draws of each window"
-        clouds = run.config.calibration_clouds
-        measured = measure_closed_form(task, run.data, clouds, note=note_of(run, note, fitted))
-        return dict(zip(seeds, measured, strict=True))
-
-    return run.cached((network, reading, seeds[0]), make)[seed]
-
-
-def note_of(run: Run, *parts: str) -> str:
-    """What a reader of a row has to know, of it and of the data."""
-    stand_in = "the stand-in's difficulty was set once, by looking at accuracy on it"
-    return "; ".join(filter(None, (*parts, stand_in if run.data.record.kind != "real" else "")))
+    row = RidgeRow(DvsPlusEncoder, plus_network(run.config), ReadConfig(), draws, note)
+    return measure_ridge(run, seed, row)
 
 
 def paper_recipe(run: Run, seed: int) -> Measurement:
-    """The published training of the readout, random layers frozen."""
-    model = FrozenClassifier(DVS_GESTURE, chip_of(run, seed), CLASSES, run.device)
-    return _trained(run, seed, model, "paper recipe", frozen=True)
+    """The published training: readout and input scalars learn; the epoch is chosen."""
+    return _trained(run, seed, chip_of(run, seed), "paper recipe")
+
+
+def published_recipe(run: Run, seed: int) -> Measurement:
+    """The published training on all training persons, test windows redrawn in every epoch."""
+    return _published(run, seed, "published recipe", trained=False)
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
-    """The paper's network with all its weights trained."""
-    model = TrainedClassifier(DVS_GESTURE, CLASSES, run.device)
-    return _trained(run, seed, model, "trained twin", frozen=False)
+    """The paper's network with all its weights trained, from torch's start."""
+    return _trained(run, seed, None, "trained twin")
 
 
-def _trained(
-    run: Run, seed: int, model: FrozenClassifier | TrainedClassifier, row: str, *, frozen: bool
-) -> Measurement:
-    data = run.data
-    # Evenly over persons and gestures: the windows of a recording stand together.
-    count = min(run.config.train_limit or len(data.train), len(data.train))
-    rows = data.train.rows[np.linspace(0, len(data.train) - 1, count).astype(int)]
-    fit = WindowClouds("train", data.train.windows, rows, run.config.events)
-    source, evaluated = fit, {"validation": data.validation, "test": data.test}
-    found = measure_trained(run, seed, model, TRAINING, source, evaluated, row=row, frozen=frozen)
-    return replace(found, note=note_of(run, found.note))
+def published_twin(run: Run, seed: int) -> Measurement:
+    """The published `--trainable`: all learns, from the chip's weights behind the scalar."""
+    return _published(run, seed, "published twin", trained=True)
+
+
+def _trained(run: Run, seed: int, chip: object, row: str) -> Measurement:
+    evaluated = {"validation": run.data.validation, "test": run.data.test}
+    fit = limited(run, run.data.train.rows)
+    return measure_trained(
+        run, seed, _model(run, chip), recipe(run.config), fit, evaluated, scores,
+        row=row, frozen=chip is not None, note=_note(run, len(fit)),
+    )  # fmt: skip
+
+
+def _published(run: Run, seed: int, row: str, *, trained: bool) -> Measurement:
+    model = _model(run, chip_of(run, seed), trained=trained)
+    rows = np.sort(np.concatenate([run.data.train.rows, run.data.validation.rows]))
+    fit = limited(run, rows)
+    return measure_trained(
+        run, seed, model, recipe(run.config), fit, {"test": run.data.test}, scores,
+        row=row, frozen=not trained, redraw=True, note=_note(run, len(fit)),
+    )  # fmt: skip
+
+
+def _model(run: Run, chip: object, *, trained: bool = False) -> CloudModel:
+    paper = network(run.config)
+    readout = make_readout(paper.width, CLASSES)  # its depth is not handed over in the script
+    return GradientClassifier(paper, chip, readout, trained=trained, device=run.device)
+
+
+def limited(run: Run, rows: np.ndarray) -> WindowClouds:
+    """Training windows `rows`, or fewer: evenly over persons and gestures, which stand together."""
+    count = min(run.config.train_limit or len(rows), len(rows))
+    even = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return WindowClouds("train", run.data.train.windows, even, run.config.events)
+
+
+def scores(model: CloudModel, source: WindowClouds) -> dict[str, float]:
+    """Accuracy in % of windows, and of trials by the votes of their windows."""
+    predicted = [scores.argmax(-1) for _, scores in predictions(model, source)]
+    return gesture_scores(source, np.concatenate(predicted), CLASSES)
+
+
+def _note(run: Run, windows: int) -> str:
+    return note_of(run, epochs_note(run, PUBLISHED_EPOCHS, windows, "windows"))
 
 
 ON_CHIP = Metric(paper=78.73, paper_source=PAPER)
 BEST_ON_TEST = Metric(protocol="published", paper=78.73, paper_source=PAPER)
 TRIAL, TRIAL_BEST = Metric("trial accuracy"), Metric("trial accuracy", protocol="published")
 ONE_DRAW = Metric("accuracy, one draw"), Metric("trial accuracy, one draw")
+TRAINED = (ON_CHIP, TRIAL, BEST_ON_TEST, TRIAL_BEST)
+TWIN = (Metric(), TRIAL, Metric(protocol="published"), TRIAL_BEST)
 
 TABLE = Table(
     name="dvs",
@@ -196,24 +218,23 @@ TABLE = Table(
     paper_data=dvs_gesture.INFO.name,
     config=DvsConfig,
     rows=(
-        Row("DEPLM, closed-form readout", closed_form_readout, (ON_CHIP, TRIAL)),
-        Row("DEPLM, chip effects", chip_effects, (ON_CHIP, TRIAL), default=False),
-        Row(
-            "DEPLM, paper recipe",
-            paper_recipe,
-            (ON_CHIP, TRIAL, BEST_ON_TEST, TRIAL_BEST),
-            default=False,
-        ),
-        Row("DEPLM+, same weight budget", deplm_plus, (Metric(), TRIAL, *ONE_DRAW)),
-        Row(
-            "fully trained twin",
-            trained_twin,
-            (Metric(), TRIAL, Metric(protocol="published"), TRIAL_BEST),
-            default=False,
-        ),
+        Row("DEPLM, ridge", ridge, (ON_CHIP, TRIAL)),
+        Row("event counts, ridge", event_counts, (Metric(), TRIAL), chips=1),
+        Row("DEPLM, ridge, chip effects", chip_effects, (ON_CHIP, TRIAL), default=False),
+        Row("DEPLM, paper recipe", paper_recipe, TRAINED, default=False),
+        Row("DEPLM, published recipe", published_recipe, TRAINED, default=False),
+        Row("DEPLM+ (same weight budget), ridge", deplm_plus, (Metric(), TRIAL, *ONE_DRAW)),
+        Row("fully trained twin", trained_twin, TWIN, default=False),
+        Row("fully trained twin, as published", published_twin, TWIN, default=False),
     ),
     load=load,
     figures=draw_figures,
+    headlines=(
+        "DEPLM, ridge",
+        "DEPLM, published recipe",
+        "event counts, ridge",
+        "DEPLM+ (same weight budget), ridge",
+    ),
     next_step="bash run_dvs.sh --help, for more rows and the constants to change",
 )
 

@@ -1,4 +1,4 @@
-"""Pictures of gesture recordings; arrays in, a PNG file out."""
+"""Figures of the DVS128 Gesture table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,64 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deplm.data.dvs_aedat import HEIGHT, WIDTH
-from harness.events import Events
+from deplm.data.dvs_gesture import (
+    CLASSES,
+    DROPPED_CLASS,
+    HEIGHT,
+    WIDTH,
+    find_or_make,
+    read_trials,
+    recordings,
+)
+from deplm.tables.figures import of_these_data, where
+from harness.events import Events, join_events, read_events_5byte
+from harness.figures import draw_confusion, save
+from harness.protocol import Run
 
 SNAPSHOTS_US = (0, 250_000, 500_000)  # begins of the short views of a clip
 SNAPSHOT_US, WHOLE_US = 60_000, 1_450_000  # lengths of a short view and of the long one
 ON, OFF = np.array([0.12, 0.35, 0.75]), np.array([0.85, 0.33, 0.10])  # colours of polarity
+LONGEST_US = 1_500_000  # of a trial, for the picture
+
+
+def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
+    """All figures that the result rows and the data allow, as PNG files in the results folder."""
+    record, folder = run.data.record, run.results
+    source = find_or_make(run.data_root, tiny=run.smoke)
+    shown = clips_of_each(recordings(source, "train")[0])
+    real = run.data.clips_folder
+    lines = [
+        (name, shown[number], _real(real, number) if real else None)
+        for number, name in enumerate(CLASSES, 1)
+        if number in shown
+    ]
+    drawn = [draw_clips(lines, folder / "dvs_clips.png", stand_in=record.kind)]
+    scored = [r for r in of_these_data(run, rows) if "confusion" in r.get("details", {})]
+    if scored:
+        best = max(scored, key=lambda row: row["mean"])
+        title = f"{best['row']}: {best['mean']:.2f} % of the windows\n{where(run)}"
+        counts = np.array(best["details"]["confusion"])
+        drawn.append(draw_confusion(counts, CLASSES, title, folder / "dvs_confusion.png"))
+    return drawn
+
+
+def clips_of_each(recording: Path) -> dict[int, Events]:
+    """The begin of the first trial of each class (1..10), in one pass over a recording."""
+    trials, pieces = read_trials(recording)
+    firsts = {t.gesture: t for t in reversed(trials) if t.gesture != DROPPED_CLASS}
+    kept: dict[int, list[Events]] = {number: [] for number in firsts}
+    for piece in pieces:
+        for number, trial in firsts.items():
+            end = min(trial.end_us, trial.start_us + LONGEST_US)
+            inside = (piece.t_us >= trial.start_us) & (piece.t_us < end)
+            if inside.any():
+                kept[number].append(piece.at(inside))
+    return {number: join_events(parts) for number, parts in kept.items() if parts}
+
+
+def _real(folder: Path, number: int) -> Events | None:
+    path = folder / f"{number}.bs2"
+    return read_events_5byte(path, WIDTH, HEIGHT, sorted_times=True) if path.is_file() else None
 
 
 def event_image(events: Events) -> np.ndarray:
@@ -27,7 +79,7 @@ def event_image(events: Events) -> np.ndarray:
 
 
 def draw_clips(
-    rows: Sequence[tuple[str, Events, Events | None]], path: str | Path, *, stand_in: str
+    rows: Sequence[tuple[str, Events, Events | None]], path: Path, *, stand_in: str
 ) -> Path:
     """A row a class: a clip of the stand-in on the left, a real clip on the right.
 
@@ -57,8 +109,7 @@ def draw_clips(
         f" {SNAPSHOT_US // 1000} ms from the time above, blue on, orange off",
         fontsize=9,
     )
-    figure.savefig(path, dpi=68)
-    return Path(path)
+    return save(figure, path, dpi=68)
 
 
 def _views(axes: np.ndarray, clip: Events | None) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from deplm.data.image_fashion_mnist import CLASSES, ImageClouds
+from deplm.data.image_fashion_mnist import CLASSES, INFO, ImageClouds
 from deplm.network import FASHION_MNIST
+from deplm.tables.figures import of_these_data, where
 from harness.chips import make_chip
 from harness.figures import draw_chip, draw_confusion, save
 from harness.protocol import Run
@@ -16,30 +17,44 @@ from rram import DEPLM_40NM
 
 def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     """All figures that the result rows and the data allow, as PNG files in the results folder."""
-    folder, record = run.results, run.data.record
-    where = f"{record.name} ({record.kind})"
+    folder, names, rows = run.results, class_names(run), of_these_data(run, rows)
     drawn = [draw_chip(make_chip(run.config, DEPLM_40NM, 0), folder / "image_chip.png")]
-    drawn.append(draw_points(run.data.test, 0, where, folder / "image_points.png"))
+    title = f"{names[run.data.test.labels[0]]}, {where(run)}"
+    drawn.append(draw_points(run.data.test, 0, title, folder / "image_points.png"))
     scored = [row for row in rows if "confusion" in row.get("details", {})]
     if scored:
         best = max(scored, key=lambda row: row["mean"])
-        title = f"{best['row']}: {best['mean']:.2f} %, {where}"
+        title = f"{best['row']}: {best['mean']:.2f} %, {where(run)}"
         counts = np.array(best["details"]["confusion"])
-        drawn.append(draw_confusion(counts, CLASSES, title, folder / "image_confusion.png"))
+        drawn.append(draw_confusion(counts, names, title, folder / "image_confusion.png"))
     curves = {r["row"]: r["details"]["curve"] for r in rows if "curve" in r.get("details", {})}
     if curves:
-        drawn.append(draw_curves(curves, where, folder / "image_curve.png"))
+        title = f"{where(run)}, chip 0"
+        drawn.append(draw_curves(curves, title, folder / "image_curve.png"))
     return drawn
 
 
-def draw_points(source: ImageClouds, number: int, where: str, path: Path) -> Path:
-    """One image, its points, and the centres that both abstractions sample."""
+def class_names(run: Run) -> tuple[str, ...]:
+    """Names of the classes; of images of one's own, their labels."""
+    own = run.config.dataset != INFO.folder
+    return tuple(f"class {label}" for label in range(len(CLASSES))) if own else CLASSES
+
+
+def draw_points(source: ImageClouds, number: int, title: str, path: Path) -> Path:
+    """One image, its points, and the centres that both abstractions sample.
+
+    Args:
+        source: of the image.
+        number: its index there.
+        title: what it shows.
+        path: of the PNG.
+    """
     clouds = source.clouds(np.array([number]))
     intensity, x, y = clouds.points[0].T.numpy()
     figure = Figure(figsize=(13, 3.6), layout="constrained")
     panels = figure.subplots(1, 4)
     panels[0].imshow(source.images[number], cmap="gray")
-    panels[0].set(title=f"{CLASSES[source.labels[number]]}, {where}", xlabel="x", ylabel="y")
+    panels[0].set(title=title, xlabel="x", ylabel="y")
     panels[1].scatter(x, y, c=intensity, s=8, cmap="gray_r", edgecolors="0.8", linewidths=0.2)
     panels[1].set_title("784 points (intensity, x, y)")
     for panel, grouping in zip(panels[2:], FASHION_MNIST.group(clouds.points), strict=False):
@@ -53,17 +68,28 @@ def draw_points(source: ImageClouds, number: int, where: str, path: Path) -> Pat
     return save(figure, path)
 
 
-def draw_curves(curves: dict[str, list[list[float]]], where: str, path: Path) -> Path:
-    """Validation accuracy against the number of training images, a line a row."""
+def draw_curves(curves: dict[str, list[list[float]]], title: str, path: Path) -> Path:
+    """Validation accuracy against the number of training images, a line a row.
+
+    Args:
+        curves: row -> [training images, accuracy in %].
+        title: of the figure.
+        path: of the PNG.
+    """
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     for name, points in curves.items():
         count, accuracy = np.array(points).T
-        label = name if name == "linear on pixels" or "logistic" in name else f"{name} (ridge)"
-        axes.semilogx(count, accuracy, "o-", label=label)
+        axes.semilogx(
+            count,
+            accuracy,
+            "o-",
+            label=name.replace("discriminative ridge (re-targeted)", "ridge").replace(
+                "discriminative ", ""
+            ),
+        )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set(xlabel="training images", ylabel="accuracy on validation images (%)")
-    axes.set_title(f"{where}, chip 0")
+    axes.set(xlabel="training images", ylabel="accuracy on validation images (%)", title=title)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return save(figure, path)

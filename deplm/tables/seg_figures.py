@@ -1,4 +1,4 @@
-"""Pictures of shapes and of how they were segmented; arrays in, a PNG file out."""
+"""Figures of the ShapeNet-part table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,97 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deplm.data.seg_categories import CATEGORIES, Category
+from deplm.data.seg_clouds import PartClouds
+from deplm.tables.figures import of_these_data, where
+from harness.figures import draw_confusion, save
+from harness.protocol import Run
 
 COLOURS = colormaps["tab10"].colors
 AZIMUTH, ELEVATION = np.radians(35), np.radians(22)  # from where shapes are looked at
+
+
+def encoded_parts(predicted: np.ndarray, categories: np.ndarray) -> list[str]:
+    """Predicted parts (clouds, points) as a string of digits a cloud, for the results file."""
+    firsts = [CATEGORIES[number].first for number in categories]
+    return [
+        "".join(map(str, (cloud - first).tolist()))
+        for cloud, first in zip(predicted, firsts, strict=True)
+    ]
+
+
+def decoded_parts(text: str, category: int) -> np.ndarray:
+    """Predicted parts (points,) of one cloud, from `encoded_parts`."""
+    return np.array(list(text), np.int64) + CATEGORIES[category].first
+
+
+def first_of_each(source: PartClouds) -> np.ndarray:
+    """Indices of the first cloud of each category that is there."""
+    return np.unique(source.categories, return_index=True)[1]
+
+
+def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
+    """All figures that the result rows and the data allow, as PNG files in the results folder."""
+    data, folder = run.data, run.results
+    title = f"{where(run)}: a test shape of each category"
+    shapes = _true(data.test, first_of_each(data.test))
+    drawn = [draw_shapes(shapes, folder / "seg_shapes.png", title=title)]
+    scored = [
+        row
+        for row in of_these_data(run, rows)
+        if "iou" in row.get("details", {}) and row["config"]["points"] == run.config.points
+    ]
+    if not scored:
+        return drawn
+    bars = {row["row"]: category_iou(row["details"]) for row in scored}
+    title = f"{where(run)}, intersection over union of each category"
+    drawn.append(draw_category_bars(bars, folder / "seg_categories.png", title=title))
+    best = max(scored, key=lambda row: row["mean"])
+    drawn.append(_worst_confusion(best, where(run), folder / "seg_confusion.png"))
+    shown = [row for row in scored if "examples" in row["details"]]
+    if shown:
+        drawn += _draw_examples(run, max(shown, key=lambda row: row["mean"]))
+    return drawn
+
+
+def _draw_examples(run: Run, row: dict) -> list[Path]:
+    """Predicted parts of test shapes, and of real shapes beside a stand-in."""
+    data, folder, details = run.data, run.results, row["details"]
+    title = f"{row['row']}, chip 0, {where(run)}"
+    shapes = _predicted(data.test, first_of_each(data.test), details["examples"])
+    drawn = [draw_predictions(shapes, folder / "seg_predictions.png", title=title)]
+    if data.samples and "samples" in details:
+        shapes = _predicted(data.samples, np.arange(len(data.samples)), details["samples"])
+        title = f"{row['row']}, chip 0, fitted to {where(run)}; real shapes"
+        drawn.append(draw_predictions(shapes, folder / "seg_real.png", title=title))
+    return drawn
+
+
+def category_iou(details: dict) -> np.ndarray:
+    """(16,) mean intersection over union in %, over shapes and chips; NaN without shapes."""
+    shapes = np.array(details["shapes"], float)
+    return 100 * np.array(details["iou"]) / np.where(shapes > 0, shapes, np.nan)
+
+
+def _worst_confusion(row: dict, data: str, path: Path) -> Path:
+    values = category_iou(row["details"])
+    number = int(np.nanargmin(values))
+    category = CATEGORIES[number]
+    parts = slice(category.first, category.first + len(category.parts))
+    counts = np.array(row["details"]["confusion"])[parts, parts]
+    title = f"{category.name}, the worst category ({values[number]:.1f} %)\n{row['row']}\n{data}"
+    return draw_confusion(counts, category.parts, title, path)
+
+
+def _true(source: PartClouds, indices: np.ndarray) -> list[tuple]:
+    points, labels = source.clouds(indices).points.numpy(), source.labels(indices)
+    return list(zip(source.categories[indices].tolist(), points, labels, strict=True))
+
+
+def _predicted(source: PartClouds, indices: np.ndarray, texts: list[str]) -> list[tuple]:
+    shapes = _true(source, indices)
+    return [
+        (*shape, decoded_parts(text, shape[0])) for shape, text in zip(shapes, texts, strict=True)
+    ]
 
 
 def _flat(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +137,7 @@ def _legend(axis: Axes, category: Category, columns: int = 3) -> None:
 
 
 def draw_shapes(
-    shapes: Sequence[tuple[int, np.ndarray, np.ndarray]], path: str | Path, *, title: str
+    shapes: Sequence[tuple[int, np.ndarray, np.ndarray]], path: Path, *, title: str
 ) -> Path:
     """Shapes with their parts in colours, four a row.
 
@@ -57,9 +145,6 @@ def draw_shapes(
         shapes: category 0..15, points (n, 3), labels (n,) 0..49.
         path: the PNG file.
         title: says which data this is.
-
-    Returns:
-        The path.
     """
     rows = -(-len(shapes) // 4)
     figure = Figure(figsize=(9, 2.4 * rows + 0.5), layout="constrained")
@@ -72,13 +157,12 @@ def draw_shapes(
         axis.set_title(category.name, fontsize=9)
         _legend(axis, category)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=80)
-    return Path(path)
+    return save(figure, path, dpi=80)
 
 
 def draw_predictions(
     shapes: Sequence[tuple[int, np.ndarray, np.ndarray, np.ndarray]],
-    path: str | Path,
+    path: Path,
     *,
     title: str,
 ) -> Path:
@@ -88,9 +172,6 @@ def draw_predictions(
         shapes: category 0..15, points (n, 3), true labels (n,), predicted labels (n,).
         path: the PNG file.
         title: says which row and data this is.
-
-    Returns:
-        The path.
     """
     rows = -(-len(shapes) // 3)
     figure = Figure(figsize=(11, 1.9 * rows + 0.5), layout="constrained")
@@ -100,27 +181,23 @@ def draw_predictions(
     for place, (number, points, true, predicted) in enumerate(shapes):
         category = CATEGORIES[number]
         left, right = axes[2 * place : 2 * place + 2]
-        right_points = np.mean(np.asarray(true) == np.asarray(predicted))
+        correct = np.mean(np.asarray(true) == np.asarray(predicted))
         _shape(left, points, true, category)
         _shape(right, points, predicted, category)
         left.set_title(f"{category.name}: true", fontsize=8)
-        right.set_title(f"predicted, {right_points:.0%} right", fontsize=8)
+        right.set_title(f"predicted, {correct:.0%} correct", fontsize=8)
         _legend(left, category, columns=2)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=80)
-    return Path(path)
+    return save(figure, path, dpi=80)
 
 
-def draw_category_bars(rows: dict[str, np.ndarray], path: str | Path, *, title: str) -> Path:
+def draw_category_bars(rows: dict[str, np.ndarray], path: Path, *, title: str) -> Path:
     """Intersection over union of each category, rows side by side.
 
     Args:
         rows: name of a row and its (16,) values in percent; NaN where a category has no shape.
         path: the PNG file.
         title: says which data this is.
-
-    Returns:
-        The path.
     """
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     axis = figure.subplots()
@@ -134,49 +211,4 @@ def draw_category_bars(rows: dict[str, np.ndarray], path: str | Path, *, title: 
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=min(3, len(rows)), fontsize=8, frameon=False)
-    figure.savefig(path, dpi=110)
-    return Path(path)
-
-
-def draw_confusion(
-    counts: np.ndarray, names: Sequence[str], path: str | Path, *, title: str
-) -> Path:
-    """A confusion matrix in percent of each true class; of parts, or of anything.
-
-    Args:
-        counts: (k, k), true classes down, predicted ones across.
-        names: k names.
-        path: the PNG file.
-        title: says of what.
-
-    Returns:
-        The path.
-    """
-    counts = np.asarray(counts, float)
-    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 2.2 + 0.55 * len(names)
-    figure = Figure(figsize=(size + 0.6, size), layout="constrained")
-    axis = figure.subplots()
-    axis.imshow(share, vmin=0, vmax=100, cmap="Blues")
-    for (row, column), value in np.ndenumerate(share):
-        colour = "white" if value > 55 else "black"
-        axis.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
-    axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
-    axis.set_yticks(range(len(names)), names, fontsize=8)
-    axis.set(xlabel="predicted", ylabel="true, each row 100 %")
-    axis.set_title(title, fontsize=9)
-    figure.savefig(path, dpi=110)
-    return Path(path)
-
-
-def part_confusion(true: np.ndarray, predicted: np.ndarray, category: Category) -> np.ndarray:
-    """(k, k) int64 counts of the points of one category's shapes, for `draw_confusion`.
-
-    Args:
-        true: labels of any shape, all of the category.
-        predicted: labels of the same shape, of the same category.
-        category: which; k parts.
-    """
-    k = len(category.parts)
-    a, b = np.asarray(true, np.int64).ravel(), np.asarray(predicted, np.int64).ravel()
-    return np.bincount((a - category.first) * k + b - category.first, minlength=k * k).reshape(k, k)
+    return save(figure, path, dpi=110)

@@ -42,14 +42,14 @@ class PartStatistics:
             raise UserError(f"labels {labels.min()} to {labels.max()}: there are {PARTS} parts")
         if not torch.isfinite(features.sum()):
             raise UserError(f"features {tuple(features.shape)}: NaN or infinite values among them")
-        found = cls()
+        statistics = cls()
         labels, order = labels.sort(stable=True)
         parts, counts = labels.unique_consecutive(return_counts=True)
         rows = features[order].split(counts.tolist())
         for part, x in zip(parts.tolist(), rows, strict=True):
             x = x.double()
-            found.parts[part] = (len(x), x.sum(0).cpu().numpy(), (x.T @ x).cpu().numpy())
-        return found
+            statistics.parts[part] = (len(x), x.sum(0).cpu().numpy(), (x.T @ x).cpu().numpy())
+        return statistics
 
     def add(self, other: "PartStatistics") -> Self:
         """Add the statistics of other points, in place."""
@@ -106,13 +106,18 @@ class PartReadout:
     intercept: np.ndarray
 
     def predict(self, features: np.ndarray, categories: np.ndarray) -> np.ndarray:
-        """Parts (B, N) uint8 of features (B, N, D), the best of each cloud's category."""
-        guesses = np.empty(features.shape[:2], np.uint8)
-        for cloud, (x, number) in enumerate(zip(features, categories, strict=True)):
-            parts = CATEGORIES[number].labels
+        """Parts (B, N) uint8 of features (B, N, D), the best of each cloud's category.
+
+        Args:
+            features: (B, N, D) of the points.
+            categories: (B,) of the clouds.
+        """
+        predicted = np.empty(features.shape[:2], np.uint8)
+        for cloud, (x, category) in enumerate(zip(features, categories, strict=True)):
+            parts = CATEGORIES[category].labels
             scores = x @ self.coef[:, parts] + self.intercept[parts]
-            guesses[cloud] = parts[0] + scores.argmax(-1)
-        return guesses
+            predicted[cloud] = parts[0] + scores.argmax(-1)
+        return predicted
 
 
 class Choice(NamedTuple):
@@ -126,8 +131,8 @@ class Choice(NamedTuple):
 def choices(penalties: Iterable[float] = RIDGE_PENALTIES) -> list[Choice]:
     """All choices: of each category's regression, then of the plain ridge."""
     penalties = tuple(penalties)
-    found = [Choice(penalty, balance) for balance in BALANCES for penalty in penalties]
-    return found + [Choice(penalty, 0.0, plain=True) for penalty in penalties]
+    of_categories = [Choice(penalty, balance) for balance in BALANCES for penalty in penalties]
+    return of_categories + [Choice(penalty, 0.0, plain=True) for penalty in penalties]
 
 
 def solve(statistics: PartStatistics, wanted: Sequence[Choice]) -> list[PartReadout]:
@@ -147,43 +152,3 @@ def solve(statistics: PartStatistics, wanted: Sequence[Choice]) -> list[PartRead
                         solution = regression.solution(regression.factor(choice.penalty))
                         readout.coef[:, parts], readout.intercept[parts] = solution
     return readouts
-
-
-class ShapeScores(NamedTuple):
-    """How well shapes were segmented, each (B,): intersection over union, share of points right."""
-
-    iou: np.ndarray
-    right: np.ndarray
-
-
-def score_shapes(true: np.ndarray, guesses: np.ndarray, categories: np.ndarray) -> ShapeScores:
-    """Scores of shapes with labels `true` (B, N) and `guesses` (B, N), both of their category.
-
-    A shape's figure is the mean over the parts of its category; a part that is neither there nor
-    predicted counts 1 (Yi et al. 2016; DEPLM, code).
-    """
-    iou, right = np.empty(len(true)), np.empty(len(true))
-    for cloud, number in enumerate(categories):
-        counts = confusion(true[cloud], guesses[cloud], CATEGORIES[number].labels)
-        shared = np.diag(counts)
-        union = counts.sum(0) + counts.sum(1) - shared
-        iou[cloud] = np.where(union > 0, shared / np.maximum(union, 1), 1).mean()
-        right[cloud] = shared.sum() / len(true[cloud])
-    return ShapeScores(iou, right)
-
-
-def confusion(true: np.ndarray, guesses: np.ndarray, parts: range) -> np.ndarray:
-    """(k, k) counts of points, true parts down and predicted ones across."""
-    k = len(parts)
-    cells = (true.astype(np.int64) - parts[0]) * k + (guesses.astype(np.int64) - parts[0])
-    return np.bincount(cells, minlength=k * k).reshape(k, k)
-
-
-def mean_scores(scores: ShapeScores, categories: np.ndarray) -> dict[str, float]:
-    """The table's metrics in percent, of the scores (S,) of shapes of `categories` (S,)."""
-    by_category = [scores.iou[categories == number].mean() for number in np.unique(categories)]
-    return {
-        "instance mIoU": 100 * float(scores.iou.mean()),
-        "class mIoU": 100 * float(np.mean(by_category)),
-        "point accuracy": 100 * float(scores.right.mean()),
-    }

@@ -1,4 +1,4 @@
-"""Augmentation of training clouds, as in the published code."""
+"""Augmentation of training clouds, as in the published scripts."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ class Augmentation:
     """Random changes of a training cloud; the default changes nothing.
 
     Attributes:
-        dropout: largest ratio of points dropped; the ratio is drawn for each cloud, dropped
-            points become copies of the first (DEPLM, code: 0.875).
-        shift: largest shift of a cloud along each axis, in coordinate units (code: 0.1).
-        scale: smallest and largest factor on a cloud (code, ShapeNet-part: 0.8, 1.25).
-        move_features: whether features that are the coordinates follow them (code:
+        dropout: largest ratio of points dropped, 0 to 1; the ratio is drawn for each cloud,
+            dropped points become copies of the first (DEPLM, published scripts: 0.875).
+        shift: largest shift of a cloud along each axis, in coordinate units (published: 0.1).
+        scale: smallest and largest factor on a cloud (train_segmentation.py: 0.8, 1.25).
+        move_features: whether features that are the coordinates follow them (published:
             ShapeNet-part yes, Fashion-MNIST no).
     """
 

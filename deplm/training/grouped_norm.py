@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from deplm import kernels
+from deplm.training.noisy_groups import NoisyGroups, noisy_group_sums
 from harness.parallel import map_in_order
 
 PART = 16  # clouds that a thread takes at a time
@@ -20,8 +21,8 @@ PART = 16  # clouds that a thread takes at a time
 class GroupNormMaxReLU(nn.BatchNorm1d):
     """max over k of batch_norm(projected[neighbours[k]] - offset), then ReLU.
 
-    The same as `nn.BatchNorm1d` on all rows of all groups, its parameters and running statistics
-    included; `tests/oracles/grouped_norm.py` spells it out.
+    It computes what `nn.BatchNorm1d` does on all rows of all groups, its parameters and running
+    statistics included; `tests/oracles/grouped_norm.py` spells it out.
     """
 
     def forward(
@@ -34,45 +35,73 @@ class GroupNormMaxReLU(nn.BatchNorm1d):
 
         Args:
             projected: (B, N, C) of the points.
-            neighbours: (B, S, K) numbers of points; None: one group of all.
+            neighbours: (B, S, K) indices of points; None: one group of all.
             offset: (B, S, C) of the centres.
         """
         if neighbours is None:
             return self.rows(projected).max(1, keepdim=True).values.relu()
-        # A negative scale turns the maximum into a minimum.
-        sign = torch.where(self.weight < 0, -1.0, 1.0)
-        sums, best = group_sums(projected, sign, neighbours)
-        if self.training:
-            mean, variance = self._measure(projected, neighbours, sums, offset)
-        else:
-            mean, variance = self.running_mean, self.running_var
-        scale = self.weight / (variance + self.eps).sqrt()
-        return ((best - offset - mean) * scale + self.bias).relu()
+        sums, best = group_sums(projected, self._sign(), neighbours)
+        moments = self._moments(projected, neighbours, sums, offset) if self.training else None
+        return self._normalised(best - offset, moments)
+
+    def of_noisy(
+        self, projected: torch.Tensor, offset: torch.Tensor, noisy: NoisyGroups
+    ) -> torch.Tensor:
+        """Features (B, S, C) of products that are each read with noise.
+
+        Args:
+            projected: (B, N, C) products of the points without noise; it passes the gradients.
+            offset: (B, S, C) of the centres; likewise.
+            noisy: the products themselves.
+        """
+        sums, squares, best = noisy_group_sums(projected, offset, self._sign(), noisy)
+        count, wide = noisy.grouping.neighbours.numel(), torch.float64
+        totals = (sums.sum((0, 1), dtype=wide), squares.sum((0, 1), dtype=wide))
+        return self._normalised(best, (count, *totals) if self.training else None)
 
     def rows(self, projected: torch.Tensor) -> torch.Tensor:
         """Plain batch norm over all but the last axis."""
         return super().forward(projected.flatten(0, -2)).view_as(projected)
 
-    def _measure(
+    def _sign(self) -> torch.Tensor:
+        """(C,): a negative scale turns the maximum into a minimum."""
+        return torch.where(self.weight < 0, -1.0, 1.0)
+
+    def _moments(
         self,
         projected: torch.Tensor,
         neighbours: torch.Tensor,
         sums: torch.Tensor,
         offset: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and variance (C,) of all rows; moves the running ones towards them."""
+    ) -> tuple[int, torch.Tensor, torch.Tensor]:
+        """How many rows there are, their sum and their sum of squares (C,) float64."""
         points, wide, index = projected.flatten(0, 1), torch.float64, _flat(projected, neighbours)
         uses = torch.bincount(index.flatten(), minlength=len(points))[:, None]
         count, each = index.numel(), index.shape[1]
-        mean = (sums - each * offset).sum((0, 1), dtype=wide) / count
+        total = (sums - each * offset).sum((0, 1), dtype=wide)
         squares = (uses * points.square()).sum(0, dtype=wide)
         squares = squares + (offset * (each * offset - 2 * sums)).sum((0, 1), dtype=wide)
-        variance = (squares / count - mean.square()).clamp(min=0)
-        with torch.no_grad():
-            self.running_mean.lerp_(mean.float(), self.momentum)
-            self.running_var.lerp_((variance * count / max(count - 1, 1)).float(), self.momentum)
-            self.num_batches_tracked += 1
-        return mean.float(), variance.float()
+        return count, total, squares
+
+    def _normalised(
+        self, best: torch.Tensor, moments: tuple[int, torch.Tensor, torch.Tensor] | None
+    ) -> torch.Tensor:
+        """ReLU of the normalised extremes (B, S, C), by these moments or the running ones."""
+        mean, variance = self.running_mean, self.running_var
+        if moments is not None:
+            count, total, squares = moments
+            mean = total / count
+            variance = (squares / count - mean.square()).clamp(min=0)
+            self._follow(mean.detach(), variance.detach() * count / max(count - 1, 1))
+        scale = self.weight / (variance + self.eps).sqrt().float()
+        return ((best - mean.float()) * scale + self.bias).relu()
+
+    @torch.no_grad()
+    def _follow(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        """Move the running statistics towards those of a batch."""
+        self.running_mean.lerp_(mean.float(), self.momentum)
+        self.running_var.lerp_(variance.float(), self.momentum)
+        self.num_batches_tracked += 1
 
 
 def group_sums(
@@ -83,7 +112,7 @@ def group_sums(
     Args:
         projected: (B, N, C) of the points.
         sign: (C,) 1 for the maximum, -1 for the minimum.
-        neighbours: (B, S, K) numbers of points.
+        neighbours: (B, S, K) indices of points.
     """
     if projected.device.type == "cpu":
         return _GroupSums.apply(projected, sign, neighbours)
@@ -110,14 +139,14 @@ class _GroupSums(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         rows, near = projected.detach().contiguous().numpy(), neighbours.contiguous().numpy()
         sums = projected.new_empty(*near.shape[:2], rows.shape[2])
-        best, who = torch.empty_like(sums), torch.empty_like(sums, dtype=torch.int32)
-        filled = [x.numpy() for x in (sums, best, who)]
+        best, argmax = torch.empty_like(sums), torch.empty_like(sums, dtype=torch.int32)
+        filled = [x.numpy() for x in (sums, best, argmax)]
 
         def run(part: slice) -> None:
             kernels.group_sums(rows[part], sign.numpy(), near[part], *(x[part] for x in filled))
 
         list(map_in_order(run, _parts(len(rows))))
-        ctx.points, ctx.near, ctx.who = rows.shape[1], near, filled[2]
+        ctx.points, ctx.near, ctx.argmax = rows.shape[1], near, filled[2]
         return sums, best
 
     @staticmethod
@@ -127,7 +156,7 @@ class _GroupSums(torch.autograd.Function):
         filled = out.numpy()
 
         def run(part: slice) -> None:
-            parts = [x[part] for x in (*gradients, ctx.near, ctx.who)]
+            parts = [x[part] for x in (*gradients, ctx.near, ctx.argmax)]
             kernels.group_sums_gradient(*parts, filled[part])
 
         list(map_in_order(run, _parts(len(out))))
@@ -139,6 +168,6 @@ def _parts(clouds: int) -> list[slice]:
 
 
 def _flat(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
-    """Numbers (B S, K) of the neighbours among the points of all clouds."""
+    """Indices (B S, K) of the neighbours among the points of all clouds."""
     first = torch.arange(len(projected), device=projected.device) * projected.shape[1]
     return (neighbours + first[:, None, None]).flatten(0, 1)

@@ -17,8 +17,6 @@ from deplm.segmentation import (
     interpolate,
     link,
 )
-from deplm.training.recipe import initialise
-from deplm.training.segmentation import PartSegmenter
 from rram import Chip, UserError
 from rram.crossbar import ReadConfig
 from tests.oracles import segment_network as oracle
@@ -82,29 +80,6 @@ def test_agrees_with_the_oracle():
     theirs = plain(source.points, source.points, kinds, calibrate=True)
     assert ours.shape == (20, 40, 11) and ours.std() > 0.1
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
-
-
-def test_the_one_with_gradients_agrees():
-    """The paper's recipe starts from the same frozen network."""
-    source = RandomShapes()
-    batch = everything(source)
-    model = PartSegmenter(SMALL, Chip(seed=0), "cpu").train()
-    initialise(model, 3)
-    expected = torch.log_softmax(model.readout(calibrated()(batch)), -1)
-    torch.testing.assert_close(model([batch]), expected, atol=1e-3, rtol=1e-3)
-    halves = [SMALL.batch(source, part) for part in np.split(np.arange(20), 2)]
-    torch.testing.assert_close(model(halves), expected, atol=1e-3, rtol=1e-3)
-    frozen = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    affine = 2 * sum(columns for _, columns in SMALL.shapes.values())
-    assert frozen == 11 * 50 + 50 + affine + sum(c for _, c in SMALL.shapes.values()) + 6
-
-
-def test_every_weight_of_the_twin_is_trained():
-    model = PartSegmenter(SMALL, None, "cpu")
-    model([everything(RandomShapes())]).sum().backward()
-    weights = [p for p in model.parameters() if p.ndim == 2]
-    assert sum(p.numel() for p in weights) == SMALL.fixed_weights + 11 * 50
-    assert all(p.grad is not None for p in weights)
 
 
 def test_interpolation_is_the_plain_one():

@@ -5,11 +5,10 @@ from deplm.data.seg_categories import CATEGORIES
 from deplm.data.stand_ins.seg_shapenet import build
 from deplm.tables.seg_figures import (
     draw_category_bars,
-    draw_confusion,
     draw_predictions,
     draw_shapes,
-    part_confusion,
 )
+from deplm.training.seg_scores import part_confusion
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +25,17 @@ def is_png(path):
 
 
 def test_pictures_are_written(shapes, tmp_path):
-    assert is_png(draw_shapes(shapes, tmp_path / "a.png", title="stand-in"))
+    assert is_png(draw_shapes(shapes, tmp_path / "a.png", title="synthetic shapes"))
     predicted = [(*shape, shape[2]) for shape in shapes]
-    assert is_png(draw_predictions(predicted, tmp_path / "b.png", title="a row"))
+    assert is_png(draw_predictions(predicted, tmp_path / "b.png", title="a row, synthetic"))
     values = np.linspace(40, 90, 16)
     values[3] = np.nan  # a category without shapes
-    assert is_png(draw_category_bars({"DEPLM": values}, tmp_path / "c.png", title="a row"))
-    assert is_png(draw_confusion(np.zeros((2, 2)), ["a", "b"], tmp_path / "d.png", title="none"))
+    assert is_png(
+        draw_category_bars({"DEPLM": values}, tmp_path / "c.png", title="a row, synthetic")
+    )
 
 
 def test_confusion_counts_true_down_and_predicted_across():
-    bag = CATEGORIES[1]
-    counts = part_confusion(np.uint8([[4, 4, 4], [5, 5, 4]]), np.uint8([[4, 5, 5], [5, 4, 4]]), bag)
+    true, predicted = np.uint8([4, 4, 4, 5, 5, 4]), np.uint8([4, 5, 5, 5, 4, 4])
+    counts = part_confusion(true, predicted, CATEGORIES[1].labels)
     np.testing.assert_array_equal(counts, [[2, 2], [1, 1]])

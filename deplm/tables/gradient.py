@@ -1,0 +1,114 @@
+"""Rows trained by gradient: epochs that are scored one by one, kept on disk, and chosen among."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from deplm.points import CloudSet
+from deplm.tables.config import DeplmConfig
+from deplm.training.recipe import CloudModel, Recipe, train
+from harness.checkpoint import Progress
+from harness.chips import identity
+from harness.protocol import Measurement, Run
+from harness.selection import History, Published, Validation
+
+LAST_EPOCH = "beside the best on test data stands the last epoch: nothing is chosen there"
+Score = Callable[[CloudModel, CloudSet], dict[str, float]]  # scores in %, by name
+
+
+def measure_trained(
+    run: Run,
+    seed: int,
+    model: CloudModel,
+    recipe: Recipe,
+    source: CloudSet,
+    evaluated: Mapping[str, CloudSet],
+    score: Score,
+    *,
+    row: str,
+    frozen: bool,
+    redraw: bool = False,
+    note: str = "",
+) -> Measurement:
+    """Train a model, and look at the test set in the protocols that its data allow.
+
+    With validation data, the epoch is chosen there, and the published choice stands beside it.
+    Without, the published choice stands beside the last epoch, where nothing is chosen.
+
+    Args:
+        run: whose constants a checkpoint depends on.
+        seed: of the chip, and of all that is drawn in training.
+        model: to train.
+        recipe: how.
+        source: training clouds.
+        evaluated: "test" and perhaps "validation" clouds.
+        score: model and clouds -> its metrics.
+        row: names the checkpoint.
+        frozen: whether the network's weights before the readout are the chip's.
+        redraw: whether the evaluated clouds are drawn anew in every epoch, as the published
+            scripts do.
+        note: what a reader of the row has to know.
+    """
+    model.initialise(seed)
+    optimiser = recipe.optimiser(model)
+    depends_on = changed(run.config) | recipe.identity() | {"clouds": len(source)}
+    checkpoint = run.checkpoint(row, seed, **depends_on)
+    progress = checkpoint.load(model, optimiser)
+    history = History.from_dict(progress.history)
+    started = time.perf_counter() - progress.seconds
+    with tqdm(
+        desc=f"chip {seed}",
+        unit=" epochs",
+        total=recipe.epochs,
+        initial=progress.epoch,
+        disable=None,
+    ) as bar:
+        for epoch in train(model, recipe, source, optimiser, seed, first=progress.epoch):
+            sets = {n: s.redrawn(epoch) if redraw else s for n, s in evaluated.items()}
+            history.add(**{name: score(model, clouds) for name, clouds in sets.items()})
+            progress = Progress(epoch + 1, time.perf_counter() - started, history.as_dict())
+            checkpoint.save(progress, model, optimiser)
+            bar.set_postfix({n: f"{history.curve(n)[-1]:.2f} %" for n in evaluated})
+            bar.update()
+    history = first_epochs(history, recipe.epochs)
+    return Measurement(
+        values=chosen_values(history),
+        fixed_weights=model.network.fixed_weights if frozen else 0,
+        trained_weights=model.trained_weights,
+        train_seconds=progress.seconds,
+        details={f"history {seed}": curves(history)},
+        note=note if history.validation else f"{note}; {LAST_EPOCH}",
+    )
+
+
+def chosen_values(history: History) -> dict[str, float]:
+    """The test scores of the chosen epoch, and each one's best by the published rule.
+
+    The published scripts keep the best epoch of every metric separately.
+    """
+    chosen = Validation().choose(history).candidate if history.validation else -1
+    values = dict(history.test[chosen])
+    for name in history.test[0]:
+        best = Published(score=name).choose(history).candidate
+        values[f"{name} ({Published.name})"] = history.test[best][name]
+    return values
+
+
+def curves(history: History) -> list[list[float]]:
+    """The first score of every epoch: on validation data, where there are any, and on test data."""
+    return history.curves() if history.validation else [history.curve("test")]
+
+
+def first_epochs(history: History, epochs: int) -> History:
+    """What was recorded up to some epoch: a checkpoint may be of a longer training."""
+    return History(history.validation[:epochs], history.test[:epochs])
+
+
+def changed(config: DeplmConfig) -> dict[str, Any]:
+    """The constants of a table that are not the default, but for the number of epochs."""
+    usual = {f.name: f.default for f in dataclasses.fields(config)}
+    values = identity(config)
+    return {n: v for n, v in values.items() if n != "epochs" and v != usual[n]}
