@@ -30,8 +30,7 @@ else:
 
 trains = SpikeTrains.from_dense(spikes.astype(np.uint8))
 spec = ReservoirSpec(trains.inputs, 200, decay=0.9, threshold=5.0, const=0.07, steps=trains.steps)
-chip = Chip(LSM_40NM, seed=0, sparsity=0.0)
-liquid = from_chip(spec, chip, ReadConfig(read_noise=0.02))
+liquid = from_chip(spec, Chip(LSM_40NM, seed=0, sparsity=0.0), ReadConfig(read_noise=0.02))
 half = len(labels) // 2
 for windows in (1, 4):
     features = encode(trains, liquid, StateFeatures(windows=windows))
