@@ -39,7 +39,7 @@ def test_own_files_are_read(tmp_path, monkeypatch, capsys):
     labels = np.arange(60) % 2
     images = rng.integers(0, 100, (60, 24, 24))
     images[labels == 1, :, 12:] += 100
-    spikes = rng.random((20, 60, 8)) < np.where(labels == 1, 0.1, 0.5)[:, None]
+    spikes = rng.random((60, 20, 8)) < np.where(labels == 1, 0.1, 0.5)[:, None, None]
     points = rng.normal(size=(60, 64, 3))
     points[labels == 1, :, 2] = 0  # flat
     for name, arrays in (
