@@ -132,11 +132,18 @@ class EncoderTraining(GradientTraining):
             batches.skip(after)
         for epoch in range(after + 1, self.config.epochs + 1):
             for encoder, batches in zip(self.model, self.batches, strict=True):
+                steps = 0
                 for *rows, labels in batches:
                     self.optimiser.zero_grad()  # the other models' stay None: they take no step
                     self.loss(encoder, rows, labels).backward()
-                    self._check_gradient(encoder)
-                    self.optimiser.step()
+                    if self._finite_gradient(encoder):
+                        self.optimiser.step()
+                        steps += 1
+                if steps == 0:
+                    raise UserError(
+                        f"no gradient of epoch {epoch} is a finite number: smaller first weights "
+                        "(trained_recurrent_gain, const) keep them finite"
+                    )
             yield epoch, self.embed
 
     def encode(self, encoder: PairEncoder, modality: int, rows: np.ndarray) -> torch.Tensor:
@@ -156,15 +163,12 @@ class EncoderTraining(GradientTraining):
         ]
         return torch.cat(parts, 1)
 
-    def _check_gradient(self, encoder: PairEncoder) -> None:
-        # Through a hundred steps gradients may grow without bound.
+    def _finite_gradient(self, encoder: PairEncoder) -> bool:
+        # Through a hundred steps gradients may overflow: such a step is skipped, as the published
+        # prototype scripts skip a backward pass that fails.
         limit = self.largest_gradient or float("inf")
         norm = nn.utils.clip_grad_norm_(encoder.parameters(), limit)
-        if not torch.isfinite(norm):
-            raise UserError(
-                "the gradient is no finite number: smaller first weights "
-                "(trained_recurrent_gain, const) keep it finite"
-            )
+        return bool(torch.isfinite(norm))
 
 
 class ContrastiveTraining(EncoderTraining):
