@@ -4,9 +4,10 @@ On disk one MATLAB file, version 5 or 7.3, with an array `neuralActivityCube_<le
 letter a to z: trials x 201 bins of 10 ms x 192 electrodes, counts of threshold crossings. The LSM
 paper takes session t5.2019.05.08 (27 trials a letter) and clamps counts to at most 1.
 
-How it splits and enlarges trials is not visible in its scripts. Here the later half
-of each letter's trials, at most 30 of them, is the test part, as a decoder of brain activity is used after it was trained. The stand-in
-has 60 trials a letter, which fills the paper's pools of 30; the real session gives 13 to test.
+How it splits and enlarges trials is not visible in its scripts. Here the later half of each
+letter's trials, at most 30 of them, is the test part, as a decoder of brain activity is used after
+it was trained. The stand-in has 60 trials a letter, which fills the paper's pools of 30; the real
+session gives 13 to test.
 
     from lsm.data import brain_visual_handwriting as handwriting
     data = handwriting.load(Path("data"))
