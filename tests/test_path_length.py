@@ -5,7 +5,11 @@ import pytest
 from tests.path_length import measure, path_length
 
 # Modules and frames today; these numbers only fall.
-CEILINGS = {"Fashion-MNIST image": (13, 13), "N-MNIST recording": (17, 11)}
+CEILINGS = {
+    "Fashion-MNIST image": (13, 13),
+    "N-MNIST recording": (17, 11),
+    "audio-visual query": (27, 11),
+}
 
 
 @pytest.mark.slow
