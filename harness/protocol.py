@@ -1,9 +1,10 @@
 """How a table is measured: chips, splits, and who may see the test set.
 
 Whatever is chosen (penalty, epoch, constants) is chosen on a validation split of the training
-data. A row's function returns test figures only, and gets them once, after its choices. The
-published scripts' own rule, which looks at test data, exists only as metrics of protocol
-"published", and the best on test data as metrics of protocol "oracle": see `harness.selection`.
+data. A row's function returns test figures only. Rows trained by gradient score the test set after
+every epoch, since the published scripts' own rule chooses by it; that rule exists only as metrics
+of protocol "published", and the best on test data as metrics of protocol "oracle": see
+`harness.selection`. The validation rule reads no test score but that of the epoch it chose.
 """
 
 import dataclasses

@@ -14,6 +14,7 @@ from typing import Any
 from harness.datasets import KINDS, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.records import read_results, write_atomically
+from harness.selection import PASSING
 
 Record = dict[str, Any]  # one metric of one row, as a results file holds it
 Results = dict[str, Any]  # the content of a results file
@@ -26,6 +27,12 @@ HEADLINE_HEAD = ("row", "paper", "here", "published rule", "plain ridge", "data"
 BENCH_HEAD = ("benchmark", "case", "peer", "threads", "ours, ms", "peer, ms", "ratio", "agrees")
 PLAIN_RIDGE = ", plain ridge"  # ends a metric's name where the row's readout is not plain ridge
 USUAL_HEADLINES = 3  # rows of a table that names none
+EARLIER = "earlier recipe"  # in the note of a row that was not measured again since
+STAND_IN, OUTDATED = "*", "†"  # marks in the table of headlines
+MARKS = {  # a bare star would open a list
+    STAND_IN: "\\* measured by the paper on the real set; here on a stand-in: not comparable",
+    OUTDATED: "† measured with an earlier recipe and not again since: see its note in RESULTS.md",
+}
 ABOUT = """# Results
 
 Generated from `results/*.json` by `python -m harness.report --write`; not to be edited.
@@ -33,10 +40,12 @@ Generated from `results/*.json` by `python -m harness.report --write`; not to be
 Figures are means over chips with standard deviations, in three protocols:
 
 - **validation**: every choice (penalty, epoch, constants) is made on training data held out for
-  it, and the test data are used once, after all choices. This is the headline everywhere.
+  it; test figures are never compared to choose. This is the headline everywhere. Rows trained by
+  gradient score the test data after every epoch, for the next rule; this one reads only the
+  score of the epoch that it chose.
 - **published**: the rule of the published scripts. The best epoch is chosen on the test data
   themselves, in the zero-shot tables among the epochs whose test figures pass floors set by hand.
-  When no epoch passes, the best one is shown all the same, and the row's note says so.
+  When no epoch passes (`epochs above the floors` is 0), the best one is shown all the same.
 - **oracle**: the best on test data, without floors: an upper bound, and no result.
 
 The kind of the data stands beside every figure. **real**: the recordings that the paper's figure
@@ -54,10 +63,7 @@ training.
 
 def cells(record: Record) -> tuple[str, ...]:
     """The cells of one record, under `HEAD`; seconds are one chip's, encoding and training."""
-    data = record["data"]
-    paper = "" if record["paper"] is None else f"{record['paper']:.2f}"
-    if paper and (data["kind"] != "real" or data["name"] != record["paper_data"]):
-        paper += f" (on real {record['paper_data']})"
+    paper = papers_figure(record, f" (on real {record['paper_data']})")
     seconds = record["train_seconds"] + record["encode_seconds"]
     return (
         record["row"],
@@ -78,6 +84,37 @@ def figure(record: Record | None) -> str:
         return ""
     spread = f" ± {record['std']:.2f}" if len(record["values"]) > 1 else ""
     return f"{record['mean']:.2f}{spread}"
+
+
+def papers_figure(record: Record, elsewhere: str) -> str:
+    """The paper's figure of a record; "" where there is none.
+
+    Args:
+        record: of a metric.
+        elsewhere: put behind it where the record's data are not the paper's own.
+    """
+    if record["paper"] is None:
+        return ""
+    data = record["data"]
+    own = data["kind"] == "real" and data["name"] == record["paper_data"]
+    return f"{record['paper']:.2f}" + ("" if own else elsewhere)
+
+
+def published_figure(metrics: dict[str, dict[str, Record]], metric: str) -> str:
+    """The figure of the published rule, or how few chips have an epoch above its floors.
+
+    Args:
+        metrics: all records of a row, by metric and protocol.
+        metric: whose figure it is: "audio -> image, seen top-1" for instance.
+    """
+    shown = figure(metrics[metric].get("published"))
+    counts = metrics.get(f"{metric.rpartition(', ')[0]}, {PASSING}", {}).get("published")
+    if not shown or counts is None:
+        return shown
+    chips, passing = len(counts["values"]), sum(count > 0 for count in counts["values"])
+    if passing == 0:
+        return "none passes"
+    return shown if passing == chips else f"{shown} ({passing} of {chips} chips pass)"
 
 
 def text_table(records: list[Record]) -> str:
@@ -125,8 +162,9 @@ def headlines(results: Results) -> Iterator[tuple[str, ...]]:
             first = next(iter(protocols.values()))
             plain = metrics.get(metric + PLAIN_RIDGE, {})
             what = name if metric == next(iter(metrics)) == "accuracy" else f"{name}: {metric}"
-            paper = "" if first["paper"] is None else f"{first['paper']:.2f}"
-            here, published = (figure(protocols.get(p)) for p in ("validation", "published"))
+            what += OUTDATED if EARLIER in first["note"] else ""
+            paper = papers_figure(first, STAND_IN)
+            here, published = figure(protocols.get("validation")), published_figure(metrics, metric)
             kind, command = first["data"]["kind"], f"`{first['command']}`"
             yield what, paper, here, published, figure(plain.get("validation")), kind, command
 
@@ -176,9 +214,12 @@ def results_page(folder: Path) -> str:
 
 
 def headline_table(folder: Path) -> str:
-    """The table of the README, compact: its words count."""
+    """The table of the README, compact: its words count. Its marks are explained under it."""
     lines = [line for results in tables(folder) for line in _under_title(results)]
-    return _markdown(HEADLINE_HEAD, lines, pipe="|")
+    used = "".join(name + paper for name, paper, *_ in lines if not name.startswith("**"))
+    marks = [text for mark, text in MARKS.items() if mark in used]
+    table = _markdown(HEADLINE_HEAD, lines, pipe="|")
+    return "\n".join([table, "", "<br>\n".join(marks)]) if marks else table
 
 
 def filled(text: str, mark: str, block: str) -> str:

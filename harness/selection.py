@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 
 Scores = Mapping[str, float]  # in %, by name
+PASSING = "epochs above the floors"  # ends the name of a metric that counts them
 
 
 @dataclass

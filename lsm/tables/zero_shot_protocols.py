@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.selection import History, Published, Validation
+from harness.selection import PASSING, History, Published, Validation
 from lsm.zero_shot.retrieval import TOP_K
 from lsm.zero_shot.selection import POOLS
 
 Figures = Mapping[str, tuple[float | None, float | None]]  # direction -> seen and unseen, in %
-PASSING = "epochs above the floors"
 
 
 def top1(direction: str, pool: str) -> str:

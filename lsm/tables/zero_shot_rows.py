@@ -9,10 +9,9 @@ import numpy as np
 
 from harness.checkpoint import Checkpoint
 from harness.protocol import Measurement, Metric, Row, Run
-from harness.selection import History, Oracle, Validation
+from harness.selection import PASSING, History, Oracle, Validation
 from lsm.tables.zero_shot_models import ZeroShotConfig, ZeroShotModel
 from lsm.tables.zero_shot_protocols import (
-    PASSING,
     Figures,
     floors_note,
     published,

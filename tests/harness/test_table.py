@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness import report
 from harness.chips import ChipConfig
 from harness.cli import chosen_rows, main
 from harness.config import constant
@@ -295,58 +294,6 @@ def test_results_keep_no_path_of_the_machine(tmp_path):
         unseen: str = "8,9"
 
     assert recorded(Config()) == {"chip_map": "my_array.csv", "unseen": "8,9"}
-
-
-def test_the_page_of_results_has_every_figure_and_says_how_to_repeat_it(tmp_path, capsys):
-    run(tmp_path, "--seeds", "5")
-    capsys.readouterr()
-    assert report.main([str(tmp_path)]) == 0
-    text = capsys.readouterr().out
-    line = "| first, of two | accuracy | 77.20 | 52.00 ± 1.58 | 60.00 ± 0.00 |  | 5 | real |"
-    assert line in text
-    assert '- `bash run_toy.sh --rows "first, of two"`, 20' in text
-    assert "- real data: Toy, 4 to train, 2 to test (sha256 abc)" in text
-    assert "**published**: the rule of the published scripts" in text
-    assert f"![Toy: table]({tmp_path.name}/toy_table.png)" in text
-    assert report.main([str(tmp_path / "empty")]) == 2
-
-
-def test_both_pages_are_brought_up_to_date(tmp_path, capsys):
-    run(tmp_path)
-    page = tmp_path / "README.md"
-    page.write_text("a <!-- results -->old<!-- /results --> b")
-    arguments = [str(tmp_path), "--write", "--pages", str(tmp_path)]
-    assert report.main(arguments) == 0
-    text = page.read_text()
-    command = '`bash run_toy.sh --rows "first, of two"`'
-    assert f"|first, of two|77.20|52.00 ± 1.58|60.00 ± 0.00||real|{command}|" in text
-    assert "old" not in text and text.startswith("a ") and text.endswith(" b")
-    assert (tmp_path / "RESULTS.md").read_text().startswith("# Results")
-    assert report.main(arguments) == 0
-    assert page.read_text() == text
-    page.write_text("no marks")
-    assert report.main(arguments) == 2
-    assert "<!-- results -->" in capsys.readouterr().err
-
-
-def test_headlines_are_the_rows_that_the_table_names(tmp_path):
-    _, results = run(tmp_path, "--rows", "all", table=replace(toy(), headlines=("once",)))
-    assert results["headlines"] == ["once"]
-    (first, *_), *others = report.headlines(results)
-    assert (first, others) == ("once", [])
-
-
-def test_a_headline_shows_the_papers_figures_and_plain_ridge(tmp_path):
-    _, results = run(tmp_path)
-    (record, *_) = results["rows"]
-    metrics = [("first", None), ("seen", 60.0), ("unseen", 70.0), ("back", 80.0)]
-    rows = [record | {"metric": m, "paper": paper} for m, paper in metrics]
-    rows.append(record | {"metric": "seen, plain ridge", "paper": None, "mean": 51.0})
-    lines = [line[:5] for line in report.headlines(results | {"rows": rows})]
-    assert lines == [
-        ("first, of two: seen", "60.00", "52.00 ± 1.58", "", "51.00 ± 1.58"),
-        ("first, of two: unseen", "70.00", "52.00 ± 1.58", "", ""),
-    ]
 
 
 def test_split_is_whole_disjoint_and_repeats():
