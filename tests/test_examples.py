@@ -39,12 +39,14 @@ def test_own_files_are_read(tmp_path, monkeypatch, capsys):
     labels = np.arange(60) % 2
     images = rng.integers(0, 100, (60, 24, 24))
     images[labels == 1, :, 12:] += 100
-    spikes = rng.random((60, 20, 8)) < np.where(labels == 1, 0.1, 0.5)[:, None, None]
+    sample = np.repeat(np.arange(60), 200)  # class 1: events on the right
+    x, y = rng.integers(0, 4, sample.size) + 4 * labels[sample], rng.integers(0, 8, sample.size)
+    events = {"sample": sample, "x": x, "y": y, "t": rng.uniform(0, 1, sample.size)}
     points = rng.normal(size=(60, 64, 3))
     points[labels == 1, :, 2] = 0  # flat
     for name, arrays in (
         ("own_images.py", {"images": images}),
-        ("own_events.py", {"spikes": spikes}),
+        ("own_events.py", events),
         ("own_clouds.py", {"points": points}),
     ):
         file = tmp_path / "mine.npz"
