@@ -1,18 +1,25 @@
 """The chips of a table, from its constants."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from harness.config import constant
 from harness.errors import UserError
 from rram import Chip, Device
+from rram.crossbar import ReadConfig
+
+MADE_BY = ("sparsity", "programming_voltage_v", "conductance_map")  # a chip: one of them
 
 
 @dataclass(frozen=True)
 class ChipConfig:
-    """Constants that every table has: what its chips are made of and how they are read."""
+    """Constants that every table has: what its chips are made of and how they are read.
+
+    Raises:
+        UserError: two of `MADE_BY` are given, or a law of the noise is unknown.
+    """
 
     sparsity: float = constant(0.5, "fraction of cells left unbroken (DEPLM, code)", low=0, high=1)
     programming_voltage_v: float | None = constant(
@@ -20,8 +27,25 @@ class ChipConfig:
     )
     conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
     read_noise: float = constant(
-        0.02, "relative, fresh in every product, in the rows with it (DEPLM, code)", low=0, high=1
+        0.02, "relative, in the rows with chip effects and on LSM chips (DEPLM, code)",
+        low=0, high=1,
+    )  # fmt: skip
+    noise_on: str = constant(
+        "cells", "that noise is on both cells of a pair; weight: on the signed weight (DEPLM, code)"
     )
+    noise_per: str = constant(
+        "product", "it is fresh in every product; vector: one for all bits of an input; "
+        "batch: one for a whole batch",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        ReadConfig(noise_on=self.noise_on, noise_per=self.noise_per)  # refuses unknown ones
+        usual = {field.name: field.default for field in fields(self)}
+        given = [name for name in MADE_BY if getattr(self, name) != usual[name]]
+        if len(given) > 1:
+            raise UserError(
+                f"{' and '.join(given)} are given: a chip is made from one of them, keep one"
+            )
 
 
 def make_chip(constants: ChipConfig, device: Device, seed: int) -> Chip:

@@ -47,11 +47,12 @@ def frozen_encoders(
 
 
 def with_effects(run: Run) -> tuple[ReadConfig, str]:
-    """Noise in every product and bit-serial inputs, and the words for a note."""
-    read_config = ReadConfig(read_noise=run.config.read_noise, input_bits=run.config.input_bits)
+    """Noise in the products and bit-serial inputs, and the words for a note."""
+    c = run.config
+    place = " on the signed weight" if c.noise_on == "weight" else ""
     return (
-        read_config,
-        f"{read_config.read_noise:.1%} read noise a product, {read_config.input_bits}-bit inputs",
+        ReadConfig(c.read_noise, c.noise_on, c.noise_per, c.input_bits),
+        f"{c.read_noise:.1%} read noise a {c.noise_per}{place}, {c.input_bits}-bit inputs",
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from deplm.data import dvs_gesture
 from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores, split_persons
+from deplm.data.dvs_windows import WindowSettings
 from deplm.encoder import FrozenEncoder
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork
@@ -74,6 +75,14 @@ class DvsConfig(DeplmConfig):
     plus_second: int = constant(320, "channels of the second level of DEPLM+", low=1, smoke=8)
     count_windows: int = constant(4, "time windows in which the rival counts events", low=1)
     count_cells: int = constant(16, "cells along x and y in which it counts them", low=1)
+    window_origin: str = constant(
+        "label", "a trial's windows begin where its label does; first event: at its first event "
+        "(published script)",
+    )  # fmt: skip
+    time_range: str = constant(
+        "window", "t runs from 0 to 1 over all events of a window; drawn: over those drawn of it "
+        "(published script)",
+    )  # fmt: skip
     clips: str | None = constant(
         None, "folder of real clips to classify beside a stand-in; none: the set's own folder"
     )
@@ -94,14 +103,15 @@ def plus_network(config: DvsConfig) -> DvsPlusNetwork:
 def load(run: Run) -> EventData:
     """The data set of the run."""
     config = run.config
-    data = dvs_gesture.load(run.data_root, tiny=run.smoke)
+    settings = WindowSettings(origin=config.window_origin, time_range=config.time_range)
+    data = dvs_gesture.load(run.data_root, settings=settings, tiny=run.smoke)
     parts = split_persons(data.train, config.validation_fraction, config.events)
     test = WindowClouds("test", data.test, np.arange(len(data.test)), config.events)
     record = DataRecord(data.name, data.kind, len(data.train), len(data.test), data.sha256)
     folder = _clips_folder(run, data.kind)
     if folder is None:
         return EventData(record, *parts, test)
-    windows = dvs_gesture.load_clips(folder)
+    windows = dvs_gesture.load_clips(folder, settings)
     clips = WindowClouds("clips", windows, np.arange(len(windows)), config.events)
     return EventData(record, *parts, test, clips, folder)
 

@@ -41,5 +41,6 @@ def make_reservoir(
     c = config
     # The paper's const is for its own cells, all broken: other chips are scaled to their spread.
     other = bool(c.sparsity) or (c.programming_voltage_v or c.conductance_map) is not None
-    chip, reading = make_chip(c, LSM_40NM, seed), ReadConfig(read_noise=c.read_noise)
+    chip = make_chip(c, LSM_40NM, seed)
+    reading = ReadConfig(c.read_noise, c.noise_on, c.noise_per)
     return from_chip(spec, chip, reading, match_std=other, prefix=prefix)

@@ -21,13 +21,17 @@ from deplm.data.stand_ins.dvs_gesture import write_stand_in
 from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
 from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork, pool
-from deplm.tables.dvs import TABLE, DvsConfig, network, plus_network
+from deplm.tables.common import with_effects
+from deplm.tables.dvs import TABLE, DvsConfig, load, network, plus_network
 from deplm.tables.dvs_ridge import RidgeRow, drawn_rows, measure_chips
 from deplm.tables.rivals import CountEncoder, EventCounts
 from harness.cli import main
+from harness.config import with_settings
+from harness.events import as_events, write_events_5byte
 from harness.protocol import DataRecord, Run
 from harness.readout import RidgeReadout
 from rram import Chip, UserError
+from rram.crossbar import ReadConfig
 
 SMALL = PointNetwork(
     features=0,
@@ -178,6 +182,21 @@ def test_counts_are_those_of_a_histogram():
         np.testing.assert_allclose(row**2, counts.ravel(), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("settings", "law", "words"),
+    [
+        ({}, ("cells", "product"), "2.0% read noise a product, 6-bit inputs"),
+        (
+            {"noise_on": "weight", "noise_per": "vector"},
+            ("weight", "vector"),
+            "2.0% read noise a vector on the signed weight, 6-bit inputs",
+        ),
+    ],
+)
+def test_chip_effects_follow_the_law_of_the_noise(tmp_path, settings, law, words):
+    assert with_effects(some_run(tmp_path, **settings)) == (ReadConfig(0.02, *law, 6), words)
+
+
 def test_the_default_constants_are_the_paper_s_network():
     assert network(DvsConfig()) == DVS_GESTURE
 
@@ -206,6 +225,28 @@ def test_a_smoke_run_gives_the_table(root, tmp_path, capsys):
     first = next(row for row in rows if row["row"] == "DEPLM, ridge")
     again = run(tmp_path, "--smoke", "--data", root)[1]
     assert first["values"] == next(r for r in again if r["row"] == first["row"])["values"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"), [("time_range=drawn", "time_range"), ("window_origin=first event", "t")]
+)
+def test_how_windows_are_cut_can_be_set(root, tmp_path, setting, changed):
+    def windows(*settings):
+        config = with_settings(DvsConfig(clips=str(tmp_path)), list(settings))
+        some = Run(config, [0], "cpu", root, tmp_path, smoke=True)
+        loaded = load(some)
+        return loaded.train.windows, loaded.clips.windows
+
+    events = np.random.default_rng(0).integers(40, 60, (2, 3000))
+    times = np.sort(np.random.default_rng(1).integers(0, 1_400_000, 3000))
+    write_events_5byte(tmp_path / "3.bs2", as_events(*events, events[0] % 2, times))
+    usual, again = windows(), windows("time_range=window", "window_origin=label")
+    other = windows(setting)
+    assert np.array_equal(usual[0].t, again[0].t) and usual[0].time_range == "window"
+    assert not np.array_equal(getattr(usual[0], changed), getattr(other[0], changed))
+    assert other[1].time_range == other[0].time_range
+    with pytest.raises(UserError, match="is 'begin'"):
+        windows(f"{setting.split('=')[0]}=begin")
 
 
 def test_the_real_layout_runs(tmp_path):

@@ -7,7 +7,12 @@ import pytest
 from harness.cli import main
 from harness.errors import UserError
 from harness.protocol import split_groups
+from lsm.reservoir import from_chip
+from lsm.specs import ReservoirSpec
 from lsm.tables import nmnist as table
+from lsm.tables.common import CHIP, LsmConfig, make_reservoir
+from rram import LSM_40NM, Chip
+from rram.crossbar import ReadConfig
 from tests.chance import above_chance
 
 QUICK = (
@@ -77,3 +82,18 @@ def test_speakers_do_not_meet():
     assert sorted([*fit, *held]) == list(range(6))
     with pytest.raises(UserError, match="one speaker"):
         split_groups(np.zeros(5, int), 0.3)
+
+
+def test_chip_rows_follow_the_law_of_the_noise():
+    spec = ReservoirSpec(6, 20, 0.5, 0.3, 0.1, 8)
+    cells, weight, batch = (
+        make_reservoir(LsmConfig(**constants), 0, CHIP, spec)
+        for constants in ({}, {"noise_on": "weight"}, {"noise_per": "batch"})
+    )
+    expected = from_chip(spec, Chip(LSM_40NM, 0, sparsity=0.0), ReadConfig(0.02))
+    assert np.array_equal(cells.squares, expected.squares) and not cells.noise_per_batch
+    # The law of the cells adds the squares of both, that of the weight squares their difference.
+    squares = [r.squares.astype(float).sum() * r.square_unit for r in (cells, weight)]
+    assert 0 < squares[1] < squares[0]
+    assert batch.noise_per_batch and batch.squares is None
+    assert np.array_equal(batch.integers, cells.integers)
