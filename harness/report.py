@@ -63,7 +63,9 @@ training.
 
 def cells(record: Record) -> tuple[str, ...]:
     """The cells of one record, under `HEAD`; seconds are one chip's, encoding and training."""
-    paper = papers_figure(record, f" (on real {record['paper_data']})")
+    paper = "" if record["paper"] is None else f"{record['paper']:.2f}"
+    if paper and not on_papers_data(record):
+        paper += f" (on real {record['paper_data']})"
     seconds = record["train_seconds"] + record["encode_seconds"]
     return (
         record["row"],
@@ -86,18 +88,10 @@ def figure(record: Record | None) -> str:
     return f"{record['mean']:.2f}{spread}"
 
 
-def papers_figure(record: Record, elsewhere: str) -> str:
-    """The paper's figure of a record; "" where there is none.
-
-    Args:
-        record: of a metric.
-        elsewhere: put behind it where the record's data are not the paper's own.
-    """
-    if record["paper"] is None:
-        return ""
+def on_papers_data(record: Record) -> bool:
+    """Whether a figure was measured on the very set that the paper's was."""
     data = record["data"]
-    own = data["kind"] == "real" and data["name"] == record["paper_data"]
-    return f"{record['paper']:.2f}" + ("" if own else elsewhere)
+    return data["kind"] == "real" and data["name"] == record["paper_data"]
 
 
 def published_figure(metrics: dict[str, dict[str, Record]], metric: str) -> str:
@@ -163,7 +157,8 @@ def headlines(results: Results) -> Iterator[tuple[str, ...]]:
             plain = metrics.get(metric + PLAIN_RIDGE, {})
             what = name if metric == next(iter(metrics)) == "accuracy" else f"{name}: {metric}"
             what += OUTDATED if EARLIER in first["note"] else ""
-            paper = papers_figure(first, STAND_IN)
+            paper = "" if first["paper"] is None else f"{first['paper']:.2f}"
+            paper += STAND_IN if paper and not on_papers_data(first) else ""
             here, published = figure(protocols.get("validation")), published_figure(metrics, metric)
             kind, command = first["data"]["kind"], f"`{first['command']}`"
             yield what, paper, here, published, figure(plain.get("validation")), kind, command
