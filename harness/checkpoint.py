@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -76,10 +77,9 @@ class Checkpoint:
             return Progress()
         arrays, about = self._read()
         if about["key"] != self.key:
-            names = {*about["key"], *self.key}
-            odd = sorted(n for n in names if about["key"].get(n) != self.key.get(n))
+            odd = "; ".join(_differences(about["key"], self.key))
             raise UserError(
-                f"{self.path} is of another configuration ({', '.join(odd)} differ): "
+                f"{self.path} is of another configuration ({odd}): "
                 "--restart trains anew, or move the file away"
             )
         try:
@@ -107,6 +107,16 @@ class Checkpoint:
         return UserError(
             f"{self.path} is damaged ({error}): --restart trains anew, or put a whole file there"
         )
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any], path: str = "") -> Iterator[str]:
+    """What differs between two keys: "spec.learning_rate is 0.1 there, 0.2 here"."""
+    for name in sorted({*there, *here}):
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{path}{name}.")
+        elif old != new:
+            yield f"{path}{name} is {old} there, {new} here"
 
 
 def _arrays(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, np.ndarray]:

@@ -176,7 +176,9 @@ def test_a_training_goes_on_to_the_same_digits(tmp_path, name):
 
 def test_other_checkpoints_are_refused_in_one_line(tmp_path):
     measured(tmp_path, 2)
-    with pytest.raises(UserError, match=r"another configuration \(.*shift.* differ\)"):
+    with pytest.raises(
+        UserError, match=r"another configuration \(augmentation.shift is .* there, .* here\)"
+    ):
         config, _ = toy_recipe(2)
         run = run_of(tmp_path, config)
         plan = Recipe(2, 16, 0.02, 20, 0.7, Augmentation(0.1, 0.5), True, 0.0)

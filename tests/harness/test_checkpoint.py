@@ -59,7 +59,9 @@ def test_without_a_file_nothing_changes(tmp_path):
 def test_another_configuration_is_named(tmp_path):
     saved(tmp_path / "a.npz")
     other = Checkpoint(tmp_path / "a.npz", {"rate": 0.2, "seed": 0})
-    with pytest.raises(UserError, match=r"another configuration \(rate differ\).*--restart"):
+    with pytest.raises(
+        UserError, match=r"another configuration \(rate is 0.1 there, 0.2 here\).*--restart"
+    ):
         other.load(*model_and_optimiser())
 
 

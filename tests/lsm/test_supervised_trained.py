@@ -115,7 +115,7 @@ def test_a_wrong_checkpoint_ends_with_one_line(tmp_path, capsys, monkeypatch, da
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert ("spec differ" in error) == (damage == "foreign")
+    assert ("spec.learning_rate is 0.0005 there, 0.01 here" in error) == (damage == "foreign")
 
 
 def test_baseline_says_its_recipe(tmp_path):
