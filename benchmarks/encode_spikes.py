@@ -64,7 +64,7 @@ def dense_loop(
 def snntorch_loop(
     x: torch.Tensor, w_in: torch.Tensor, w_rec: torch.Tensor, spec: ReservoirSpec
 ) -> torch.Tensor:
-    """The same with snnTorch's `Leaky`, reset to zero at once."""
+    """The case in snnTorch's `Leaky`, reset to zero at once."""
     import snntorch
 
     neurons = snntorch.Leaky(
@@ -81,7 +81,7 @@ def snntorch_loop(
 def spikingjelly_loop(
     x: torch.Tensor, w_in: torch.Tensor, w_rec: torch.Tensor, spec: ReservoirSpec
 ) -> torch.Tensor:
-    """The same with SpikingJelly's `LIFNode`, hard reset, input not decayed."""
+    """The case in SpikingJelly's `LIFNode`, hard reset, input not decayed."""
     from spikingjelly.activation_based.neuron import LIFNode
 
     neurons = LIFNode(1 / (1 - spec.decay), False, spec.threshold, 0.0).eval()

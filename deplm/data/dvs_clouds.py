@@ -62,7 +62,7 @@ class WindowClouds(CloudSet):
         return Clouds(points, points[..., :0])
 
     def redrawn(self, seed: int, shift: float = 0.0) -> "WindowClouds":
-        """The same windows, their events drawn anew, to be read with noise of their own."""
+        """These windows with their events drawn anew, to be read with noise of their own."""
         name = f"{self.name.split()[0]} {seed}"
         return replace(self, name=name, seed=seed, shift=shift)
 

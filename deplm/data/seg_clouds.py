@@ -53,7 +53,7 @@ class PartClouds(CloudSet):
         return self.shapes.draw(self.rows[indices], self.points, seed=self.seed)[1].astype(np.int64)
 
     def redrawn(self, seed: int) -> "PartClouds":
-        """The same shapes, their points drawn anew."""
+        """These shapes with their points drawn anew."""
         return PartClouds(self.name, self.shapes, self.rows, self.points, seed)
 
 

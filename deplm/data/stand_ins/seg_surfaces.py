@@ -55,7 +55,7 @@ Rng = np.random.Generator
 
 
 def mirrored(part: int, make: Callable[[float], Surface]) -> Parts:
-    """The same on both sides: `make` gets -1 and 1."""
+    """Parts on both sides: `make` gets -1 and 1."""
     return [(part, make(-1.0)), (part, make(1.0))]
 
 
