@@ -49,7 +49,8 @@ def map_in_order(
         if threads == 1:
             yield from map(function, items)
             return
-        with ThreadPoolExecutor(threads) as pool:
+        # The setting above reaches this thread alone: each of the pool makes it for itself.
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             waiting: deque = deque()
             try:
                 for item in items:
