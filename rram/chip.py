@@ -144,7 +144,7 @@ class Chip:
         return Pair(*(self._array(name, side, shape) for side in ("plus", "minus")))
 
     def age(self, seconds: float) -> "Chip":
-        """The same chip `seconds` after programming; conductances drift as (t / 1 s)^-nu."""
+        """This chip `seconds` after programming; conductances drift as (t / 1 s)^-nu."""
         if not seconds >= 0:
             raise UserError(f"age is {seconds} s: it must be 0 or more")
         aged = copy.copy(self)

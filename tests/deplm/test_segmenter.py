@@ -63,3 +63,18 @@ def test_read_noise_repeats_within_an_epoch_and_acts_in_evaluation():
     assert torch.equal(first, again) and not torch.allclose(first, later)
     change = (first - plain).abs().mean() / plain.std()
     assert 0.003 < change < 0.5
+
+
+def test_noisy_evaluation_repeats_to_the_bit_wherever_its_arrays_lie():
+    """Products of several threads each round by where arrays lie: the pool's have one each."""
+    batch, rng = everything(RandomShapes()), np.random.default_rng(0)
+    model = PartSegmenter(SMALL, Chip(seed=0), read_noise=0.02)
+    model.initialise(1)
+    model.train()([batch])
+    model.eval()
+    kept = []
+    with torch.no_grad():
+        first = model([batch])
+        for _ in range(20):
+            kept.append(np.empty(rng.integers(1, 4000), np.uint8))  # moves what comes next
+            assert torch.equal(model([batch]), first)
