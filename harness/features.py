@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from harness.discriminative import DiscriminativeRidge
 from harness.logistic import LogisticReadout
 from harness.protocol import Measurement
-from harness.readout import DiscriminativeRidge, Rows
+from harness.readout import Rows
 
 PLAIN_RIDGE = "accuracy, plain ridge"  # shown wherever the readout is a discriminative ridge
 

@@ -3,7 +3,7 @@
 Three readouts of this package are closed-form, and a row's name says which it has:
 
     plain ridge            `RidgeReadout`: one solve with one-hot targets
-    discriminative ridge   `DiscriminativeRidge`: re-targeted and solved again, up to 64 times
+    discriminative ridge   `harness.discriminative`: re-targeted and solved again, up to 64 times
                            (Xiang et al., IEEE TNNLS 23:1738, 2012)
     balanced ridge         of object parts: a ridge for every category, its classes weighted
                            (`deplm.tables.seg_readout`), plain or discriminative
@@ -12,7 +12,7 @@ Logistic regression is in `harness.logistic`.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +31,6 @@ Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
 VALIDATION_FRACTION = 1 / 6  # of the rows given to `fit`, where something is to be chosen
 BLOCK = 4096  # rows turned to float64 at a time
-FEW = 2  # rows a feature, below which all sums of re-targeted rows are in float64
 
 
 class Readout(ClassifierMixin, BaseEstimator):
@@ -271,87 +270,6 @@ class RidgeReadout(Readout):
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Scores (n, classes) of features (n, D), float64."""
         return np.asarray(X, np.float64) @ self.coef_ + self.intercept_
-
-
-class DiscriminativeRidge(Readout):
-    """Discriminative least squares regression (Xiang et al., IEEE TNNLS 23:1738, 2012).
-
-    A ridge fit to one-hot targets punishes a score of 1.3 for the true class. Here targets become
-    max(score, 1) for the true class and min(score, 0) for the others, and the same factorised
-    system is solved again, and so on: closed form at every step, one more pass over the rows
-    each. Step 0 is plain ridge. Penalty, and number of steps among the powers of two, are chosen
-    on validation rows; the last fit is to all rows.
-
-    Args:
-        classes: see `Readout`.
-        penalties: see `RidgeReadout`.
-        steps: at most.
-        products: see `RidgeReadout`; where rows are few, float64 all the same.
-
-    Attributes:
-        penalty_, steps_: chosen.
-        ridge_: the plain ridge readout with the same penalty, fitted to all rows.
-        validation_score_: accuracy of plain ridge on the validation rows, before that fit.
-        coef_: (D, classes), in the precision of the rows, as `intercept_` (classes,).
-    """
-
-    def __init__(
-        self,
-        classes: int | None = None,
-        penalties: Sequence[float] = RIDGE_PENALTIES,
-        steps: int = 64,
-        products: type = np.float64,
-    ) -> None:
-        self.classes = classes
-        self.penalties = penalties
-        self.steps = steps
-        self.products = products
-
-    def _chooses(self) -> bool:
-        return True
-
-    def _fit(self, training: Rows, validation: Rows) -> Self:
-        products, count = self.products, len(self.classes_)
-        if len(training[0]) < FEW * training[0].shape[1]:
-            # float32 does not carry small penalties here: the order of sums would change digits.
-            products = np.float64
-            training, validation = ((x.astype(np.float64), y) for x, y in (training, validation))
-        ridge = RidgeReadout(count, self.penalties, products).partial_fit(*training)
-        alone = RidgeReadout(count).merge(ridge)
-        self.penalty_ = ridge.best_penalty([validation])
-        features, labels = validation
-        correct = [
-            (np.sum((features @ coef + intercept).argmax(1) == labels), -n, n)
-            for n, (coef, intercept) in enumerate(self._path(alone, [training], self.steps))
-            if n.bit_count() <= 1
-        ]
-        self.steps_ = max(correct)[2]
-        self.validation_score_ = correct[0][0] / len(labels)
-        path = list(self._path(ridge, [training, validation], self.steps_))
-        self.coef_, self.intercept_ = path[-1]
-        self.ridge_ = RidgeReadout(self.classes)
-        self.ridge_.coef_, self.ridge_.intercept_ = path[0]
-        self.ridge_.classes_, self.ridge_.n_features_in_ = self.classes_, self.n_features_in_
-        return self
-
-    def _path(self, ridge: RidgeReadout, parts: list[Rows], steps: int) -> Iterator[Solution]:
-        factor = ridge.factor(self.penalty_)
-        solution = ridge.solution(factor)
-        for step in range(steps + 1):
-            coef, intercept = (part.astype(parts[0][0].dtype) for part in solution)
-            yield coef, intercept
-            if step < steps:
-                sums = [_discriminative_sums(*part, coef, intercept) for part in parts]
-                solution = ridge.solution(factor, tuple(map(sum, zip(*sums, strict=True))))
-
-
-def _discriminative_sums(
-    x: np.ndarray, labels: np.ndarray, coef: np.ndarray, intercept: np.ndarray
-) -> Targets:
-    scores = x @ coef + intercept
-    true_class = np.eye(len(intercept), dtype=bool)[labels]
-    targets = np.where(true_class, scores.clip(min=1), scores.clip(max=0))
-    return targets.sum(0, np.float64), x.T @ targets
 
 
 def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:

@@ -29,10 +29,11 @@ from deplm.training.readout import make_readout
 from deplm.training.recipe import CloudModel, accuracy
 from harness.cli import main
 from harness.config import constant
+from harness.discriminative import DiscriminativeRidge
 from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
 from harness.logistic import LOGISTIC_PENALTIES, LogisticReadout
 from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
-from harness.readout import RIDGE_PENALTIES, DiscriminativeRidge, RidgeReadout, Rows
+from harness.readout import RIDGE_PENALTIES, RidgeReadout, Rows
 from rram.crossbar import ReadConfig
 
 CLASSES = len(fashion_mnist.CLASSES)

@@ -12,9 +12,9 @@ import numpy as np
 
 from harness.cli import main
 from harness.config import constant
+from harness.discriminative import DiscriminativeRidge
 from harness.errors import UserError
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
-from harness.readout import DiscriminativeRidge
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check

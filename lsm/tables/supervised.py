@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.config import constant
+from harness.discriminative import DiscriminativeRidge
 from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
 from harness.logistic import LogisticReadout
 from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
-from harness.readout import DiscriminativeRidge, RidgeReadout
+from harness.readout import RidgeReadout
 from lsm.data.spike_set import SpikeSet
 from lsm.encode import encode
 from lsm.features import StateFeatures

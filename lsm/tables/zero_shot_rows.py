@@ -24,12 +24,10 @@ from lsm.zero_shot.selection import (
     POOLS,
     CandidateScores,
     Scoring,
-    SelectionSplit,
-    leave_out_more,
     score_candidates,
     score_trained_on_test_items,
-    shared_selection_splits,
 )
+from lsm.zero_shot.splits import SelectionSplit, leave_out_more, shared_selection_splits
 
 SUMMARIES = {"mean": np.mean, "median": np.median, "lowest": np.min, "highest": np.max}
 Models = Callable[[ZeroShotConfig], Sequence[ZeroShotModel]]

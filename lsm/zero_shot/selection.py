@@ -9,7 +9,6 @@ further classes the candidate for the unseen figure.
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -28,24 +27,12 @@ from lsm.zero_shot.modalities import (
 )
 from lsm.zero_shot.retrieval import Embed, Pool, score_names, score_pool
 from lsm.zero_shot.similarity import Similarity, cosine
+from lsm.zero_shot.splits import SPLIT_SEED, SelectionSplit
 from lsm.zero_shot.training import MakeTraining, Pairs, Seed, Training
 
-SPLIT_SEED = 2025
 SELECTION_MODEL = 1_000_000  # in seeds, where a split's models have the number of their restart
 POOLS = ("seen", "unseen")
 NEVER = -1.0  # score in % of a candidate that is not to be chosen
-
-
-class SelectionSplit(NamedTuple):
-    """Further classes left out, to choose on.
-
-    Attributes:
-        unseen: all classes that the selection model does not see.
-        serves: (number of a split, classes whose retrieval chooses for it).
-    """
-
-    unseen: Split
-    serves: tuple[tuple[int, tuple[int, ...]], ...]
 
 
 class CandidateScores(NamedTuple):
@@ -246,63 +233,6 @@ def selection_models(
         pairs = make_pairs(data, unseen.seen, (TRAIN,), relabel, copies)
         models.append(SplitModel(pairs, [seed, number, SELECTION_MODEL], pools))
     return models
-
-
-def leave_out_more(
-    split: Split, count: int, number: int = 0, seed: int = SPLIT_SEED
-) -> list[SelectionSplit]:
-    """`count` random choices of as many seen classes as are unseen, to choose for a split.
-
-    Two classes stay seen in any case; where no more are left, the seen figure chooses alone.
-
-    Args:
-        split: to choose for.
-        count: of choices; fewer, where there are not so many.
-        number: of the split.
-        seed: of the choices.
-    """
-    size = min(len(split), len(split.seen) - 2)
-    if size < 1:
-        return [SelectionSplit(split, ((number, split.seen),))]
-    every = list(combinations(split.seen, size))
-    order = np.random.default_rng([seed, *split]).permutation(len(every))[:count]
-    return [
-        SelectionSplit(Split((*split, *every[n]), split.count), ((number, every[n]),))
-        for n in order
-    ]
-
-
-def shared_selection_splits(splits: Sequence[Split]) -> list[SelectionSplit]:
-    """Few selection models that serve many splits: each leaves out two of the splits' choices.
-
-    A model that saw neither {a, b} nor {c, d} chooses on {c, d} for the split {a, b}, and the
-    other way round; all 36 splits of two in nine classes need about nine models.
-    """
-    unions = sorted(
-        {
-            tuple(sorted({*a, *b}))
-            for a, b in combinations(splits, 2)
-            if not {*a} & {*b} and a.count - len(a) - len(b) >= 2
-        }
-    )
-    serving = {
-        union: tuple(
-            (n, tuple(c for c in union if c not in split))
-            for n, split in enumerate(splits)
-            if {*split} < {*union}
-        )
-        for union in unions
-    }
-    open_splits, chosen = set(range(len(splits))), []
-
-    def gain(union: tuple[int, ...]) -> int:
-        return len(open_splits & {n for n, _ in serving[union]})
-
-    while unions and gain(best := max(unions, key=gain)):
-        chosen.append(SelectionSplit(Split(best, splits[0].count), serving[best]))
-        open_splits -= {n for n, _ in serving[best]}
-    rest = [leave_out_more(splits[n], 1, n) for n in sorted(open_splits)]
-    return [*chosen, *(extra for splits_of_one in rest for extra in splits_of_one)]
 
 
 def score_models(

@@ -8,14 +8,8 @@ from harness.checkpoint import Checkpoint
 from lsm.zero_shot.encoders import LinearEncoders, PrototypeTraining
 from lsm.zero_shot.modalities import TEST, TRAIN, VALIDATION, Split
 from lsm.zero_shot.projections import ProjectionConfig, ProjectionTraining
-from lsm.zero_shot.selection import (
-    NEVER,
-    Scoring,
-    leave_out_more,
-    score_candidates,
-    score_trained_on_test_items,
-    shared_selection_splits,
-)
+from lsm.zero_shot.selection import NEVER, Scoring, score_candidates, score_trained_on_test_items
+from lsm.zero_shot.splits import leave_out_more, shared_selection_splits
 from lsm.zero_shot.training import GradientTraining
 from tests.lsm.two_modalities import two_modalities
 
