@@ -15,8 +15,15 @@ import torch
 
 from benchmarks.timing import paired_medians, peak_mb, spike_benchmark
 from lsm.encode import encode
-from lsm.reservoir import from_chip, gaussian
-from lsm.specs import BRAIN_VISUAL_LETTER, BRAIN_VISUAL_NEURAL, NMNIST, NTIDIGITS, ReservoirSpec
+from lsm.reservoir import (
+    BRAIN_VISUAL_LETTER,
+    BRAIN_VISUAL_NEURAL,
+    NMNIST,
+    NTIDIGITS,
+    ReservoirSpec,
+    from_chip,
+    gaussian,
+)
 from lsm.spikes import SpikeTrains
 from lsm.training.recurrent import TrainedSpec
 from rram import LSM_40NM, Chip, ReadConfig

@@ -22,8 +22,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from deplm.network import FASHION_MNIST
 from deplm.points import ball_query, farthest_point_sample
 from lsm.neurons import LIFParameters, lif_step, rest
-from lsm.reservoir import gaussian
-from lsm.specs import NMNIST
+from lsm.reservoir import NMNIST, gaussian
 from rram import Chip
 
 HERE = Path(__file__).resolve().parent

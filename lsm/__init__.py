@@ -12,11 +12,17 @@ Chip, ReadConfig    where the random weights come from, and how they are read
 """
 
 from lsm.data.spike_set import SpikeSet
-from lsm.encode import encode
+from lsm.encode import StateFeatures, encode
 from lsm.estimators import LiquidClassifier
-from lsm.features import StateFeatures
-from lsm.reservoir import Reservoir, from_chip, from_weights, gaussian
-from lsm.specs import NMNIST, NTIDIGITS, ReservoirSpec
+from lsm.reservoir import (
+    NMNIST,
+    NTIDIGITS,
+    Reservoir,
+    ReservoirSpec,
+    from_chip,
+    from_weights,
+    gaussian,
+)
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.projections import ProjectionConfig
 from lsm.zero_shot.retrieval import topk_accuracy

@@ -1,13 +1,102 @@
-"""Spike trains -> reservoir -> features."""
+"""Spike trains -> reservoir -> features: what is read, and two ways to run with the same spikes.
+
+`encode` is the way in. On the CPU it runs chunks of samples over all threads, event-driven and
+compiled (`lsm.kernels`); elsewhere all samples of a batch step by step in torch, two matrix
+products a step: `run_dense` is the shortest statement of what is computed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from harness.errors import UserError
-from lsm.compiled import run_compiled
-from lsm.dense import run_dense
-from lsm.features import StateFeatures
+from harness.parallel import map_in_order
+from lsm import kernels
+from lsm.neurons import LIFParameters, lif_step, rest
 from lsm.reservoir import Reservoir
 from lsm.spikes import SpikeTrains
+
+CHUNK = 256  # samples a task of the thread pool; the result does not depend on it
+
+
+class States(NamedTuple):
+    """What a run of the reservoir fills.
+
+    Attributes:
+        counts: (B, windows, neurons) float32, spikes of every neuron in every window.
+        traces: (B, traces, neurons) float64.
+        membranes: (B, membranes, neurons), in the floating type of the membranes.
+    """
+
+    counts: np.ndarray
+    traces: np.ndarray
+    membranes: np.ndarray
+
+
+class Plan(NamedTuple):
+    """For every step its window (T,), trace weights (T, K) and membrane slot (T,) or -1."""
+
+    window: np.ndarray
+    traces: np.ndarray
+    slot: np.ndarray
+
+    def states(self, samples: int, neurons: int, dtype: type) -> States:
+        """Zeros for what is read; `dtype` is that of the membranes."""
+        return States(
+            np.zeros((samples, self.window.max() + 1, neurons), np.float32),
+            np.zeros((samples, self.traces.shape[1], neurons), np.float64),
+            np.zeros((samples, self.slot.max() + 1, neurons), dtype),
+        )
+
+    def write(self, states: States, out: np.ndarray) -> None:
+        """Lay rates, traces and membranes side by side in `out` (B, width), float32."""
+        steps = np.bincount(self.window).astype(np.float32)
+        rates = states.counts / steps[:, None]
+        blocks = (rates, states.traces, states.membranes)
+        out[:] = np.concatenate(
+            [b.reshape(len(out), -1) for b in blocks], 1, dtype=np.float32, casting="same_kind"
+        )
+
+
+@dataclass(frozen=True)
+class StateFeatures:
+    """What is read from the reservoir; features are laid side by side in this order.
+
+    Attributes:
+        windows: spikes per step of each neuron in that many equal parts of the time. The
+            paper's feature is one window.
+        traces: exponential traces at the end, sum over t of g^(T-1-t) s[t], one for each g.
+        membranes: membranes after reset at that many equally spaced times, the last at the end.
+    """
+
+    windows: int = 1
+    traces: tuple[float, ...] = ()
+    membranes: int = 0
+
+    def width(self, neurons: int) -> int:
+        """Number of features."""
+        return neurons * (self.windows + len(self.traces) + self.membranes)
+
+    def plan(self, steps: int) -> Plan:
+        """What to do in which of `steps` steps.
+
+        Raises:
+            UserError: more windows or membranes than steps, or a decay outside 0 to 1.
+        """
+        if not 1 <= self.windows <= steps or not 0 <= self.membranes <= steps:
+            raise UserError(f"{self}: windows 1 to {steps}, membranes 0 to {steps}")
+        if not all(0 <= g <= 1 for g in self.traces):
+            raise UserError(f"{self}: trace decays must be between 0 and 1")
+        t = np.arange(steps)
+        decays = np.array(self.traces, np.float64).reshape(1, -1)
+        slot = np.full(steps, -1)
+        for k in range(self.membranes):
+            slot[(k + 1) * steps // self.membranes - 1] = k
+        weights = decays ** (steps - 1 - t[:, None])
+        return Plan(t * self.windows // steps, weights, slot)
 
 
 def encode(
@@ -71,3 +160,131 @@ def encode(
         for samples, states in runs:
             plan.write(states, out[samples])
     return out
+
+
+def run_compiled(
+    trains: SpikeTrains,
+    reservoir: Reservoir,
+    plan: Plan,
+    span: tuple[int, int],
+    seed: int,
+    threads: int | None,
+    dtype: type,
+) -> Iterator[tuple[slice, States]]:
+    """Run the samples `span` through a reservoir on the CPU, adding rows of what spiked.
+
+    Args:
+        trains: B samples.
+        reservoir: the weights.
+        plan: what to read.
+        span: first sample and the one after the last.
+        seed: of the read noise.
+        threads: how many; default all that the process may use.
+        dtype: of the membranes.
+
+    Yields:
+        The samples of a chunk, and what was read of them.
+    """
+    spec, table = reservoir.spec, reservoir.table
+    noisy = reservoir.squares is not None
+    loop = kernels.reservoir_loop(table.shape[2] // (2 if noisy else 1), noisy)
+    one = len(table) == 1
+    group = kernels.GROUP_ONE_BLOCK if one else kernels.GROUP_MANY_BLOCKS
+    rows = np.ascontiguousarray(trains.rows, np.int64)
+    channels = np.ascontiguousarray(trains.channels, np.uint16)
+
+    def run_chunk(first: int) -> tuple[slice, States]:
+        stop = min(first + CHUNK, span[1])
+        states = plan.states(stop - first, spec.neurons, dtype)
+        loop(
+            (rows, channels, trains.steps, trains.inputs),
+            table,
+            (dtype(reservoir.unit), dtype(spec.decay), dtype(spec.threshold)),
+            (dtype(reservoir.noise_scale), kernels.noise_key(seed), kernels.noise_table(dtype)),
+            (plan.window, plan.traces, plan.slot),
+            states,
+            (first, stop),
+            group,
+        )
+        return slice(first, stop), states
+
+    return map_in_order(run_chunk, range(*span, CHUNK), threads)
+
+
+def run_dense(
+    trains: SpikeTrains,
+    reservoir: Reservoir,
+    plan: Plan,
+    span: tuple[int, int],
+    seed: int,
+    device: str,
+    dtype: type,
+) -> States:
+    """Run the samples `span` through a reservoir, all neurons of all samples in every step.
+
+    Args:
+        trains: B samples.
+        reservoir: the weights.
+        plan: what to read.
+        span: first sample and the one after the last.
+        seed: of the read noise.
+        device: of torch.
+        dtype: of the membranes.
+
+    Returns:
+        What was read, the same to the bit as from `run_compiled`.
+    """
+    spec, samples = reservoir.spec, span[1] - span[0]
+    spikes = torch.from_numpy(trains.take(slice(*span)).dense(np.uint8)).to(device)
+    w_in, w_rec = _blocks(reservoir, reservoir.weights.astype(dtype), device)
+    noise = _Noise(reservoir, span, trains.steps, seed, device, dtype)
+    parameters = LIFParameters(float(dtype(spec.decay)), float(dtype(spec.threshold)))
+    counts, traces, membranes = (
+        torch.from_numpy(a).to(device) for a in plan.states(samples, spec.neurons, dtype)
+    )
+    trace_weights = torch.from_numpy(plan.traces).to(device)
+    state = rest(samples, spec.neurons, w_in)
+    for t in range(trains.steps):
+        x = spikes[t].to(w_in.dtype)
+        drive = x @ w_in + state.spikes @ w_rec + noise(x, state.spikes, t)
+        state = lif_step(drive, state, parameters)
+        counts[:, plan.window[t]] += state.spikes
+        traces += trace_weights[t][:, None] * state.spikes[:, None]
+        if plan.slot[t] >= 0:
+            membranes[:, plan.slot[t]] = state.membrane * (1 - state.spikes)
+    return States(*(a.cpu().numpy() for a in (counts, traces, membranes)))
+
+
+class _Noise:
+    """Noise of the drive: n sqrt(sum of the active rows' squares) z, or 0 without read noise."""
+
+    def __init__(
+        self,
+        reservoir: Reservoir,
+        span: tuple[int, int],
+        steps: int,
+        seed: int,
+        device: str,
+        dtype: type,
+    ) -> None:
+        self.neurons, self.steps = reservoir.spec.neurons, steps
+        self.device, self.dtype = device, dtype
+        self.squares = None
+        if reservoir.squares is not None:
+            self.squares = _blocks(reservoir, reservoir.squares.astype(dtype), device)
+        self.scale, self.key = float(dtype(reservoir.noise_scale)), kernels.noise_key(seed)
+        self.samples = np.arange(*span, dtype=np.uint64)
+
+    def __call__(self, x: torch.Tensor, spikes: torch.Tensor, t: int) -> torch.Tensor | float:
+        if self.squares is None:
+            return 0.0
+        z = kernels.standard_noise(self.key, self.samples, t, self.steps, self.neurons, self.dtype)
+        spread = (x @ self.squares[0] + spikes @ self.squares[1]).sqrt()
+        return self.scale * spread * torch.from_numpy(z).to(self.device)
+
+
+def _blocks(
+    reservoir: Reservoir, rows: np.ndarray, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    # Input and recurrent rows.
+    return torch.from_numpy(rows).to(device).split([reservoir.spec.inputs, reservoir.spec.neurons])

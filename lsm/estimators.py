@@ -8,10 +8,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from harness.readout import RIDGE_PENALTIES, RidgeReadout
-from lsm.encode import encode
-from lsm.features import StateFeatures
-from lsm.reservoir import Reservoir, from_chip
-from lsm.specs import NMNIST, ReservoirSpec
+from lsm.encode import StateFeatures, encode
+from lsm.reservoir import NMNIST, Reservoir, ReservoirSpec, from_chip
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip, ReadConfig, UserError
 

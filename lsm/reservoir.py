@@ -1,4 +1,4 @@
-"""The liquid state machine's fixed random reservoir: its weights and where they come from."""
+"""The liquid state machine's fixed random reservoir: its size, its weights, their sources."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import torch
 from harness.errors import UserError
 from lsm import kernels
 from lsm.kernels import LARGEST_INTEGER
-from lsm.specs import ReservoirSpec
+from lsm.spikes import MAX_INPUTS
 from rram import Chip, Crossbar, ReadConfig
 
 # Statistics of the dense Gaussian weights in the LSM author's later code. `const` multiplies
@@ -19,6 +19,65 @@ from rram import Chip, Crossbar, ReadConfig
 INPUT_MEAN, INPUT_STD = 0.00156, 6.61329
 RECURRENT_MEAN, RECURRENT_STD = 0.00606, 6.67268
 LARGEST_WEIGHT = 1e30  # membrane units: sums of all rows stay within float32
+
+
+@dataclass(frozen=True)
+class ReservoirSpec:
+    """Size and constants of a reservoir.
+
+    Attributes:
+        inputs: channels.
+        neurons: of the reservoir.
+        decay: d, what is left of a membrane after a step.
+        threshold: Vth, in membrane units.
+        const: scale of the weights, membrane units per weight unit (uS on the chip).
+        steps: window length T.
+        recurrent_gain: `const` of the recurrent block over that of the input block; 1 in the
+            paper. With sqrt(200 / neurons) the recurrent drive of a larger reservoir is that
+            of 200 neurons.
+
+    Raises:
+        UserError: a value out of range, or not a number.
+    """
+
+    inputs: int
+    neurons: int
+    decay: float
+    threshold: float
+    const: float
+    steps: int
+    recurrent_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.inputs, self.neurons, self.steps) < 1 or self.inputs > MAX_INPUTS:
+            raise UserError(
+                f"{self}: inputs (at most {MAX_INPUTS:,}), neurons and steps must be 1 or more"
+            )
+        finite = max(self.threshold, self.const, self.recurrent_gain) < float("inf")
+        in_range = 0 <= self.decay <= 1 and self.threshold >= 0 and self.const > 0
+        if not (finite and in_range and self.recurrent_gain >= 0):
+            raise UserError(
+                f"{self}: decay in 0..1, threshold and recurrent_gain >= 0, const > 0 are needed"
+            )
+
+    @property
+    def weights(self) -> int:
+        """Fixed weights: input and recurrent."""
+        return (self.inputs + self.neurons) * self.neurons
+
+
+NMNIST = ReservoirSpec(256, 200, decay=0.9, threshold=5.0, const=0.07, steps=50)
+"""N-MNIST (LSM, LSM-NMNIST/run_lsm_gau_sim.sh)."""
+NTIDIGITS = ReservoirSpec(64, 200, decay=0.97, threshold=5.3, const=0.08, steps=129)
+"""N-TIDIGITS (LSM, LSM-NTIDIGITS/run_lsm_gau_sim.sh)."""
+AUDIO_VISUAL_IMAGE = replace(NMNIST, const=0.3)
+"""Images of audio-visual pairs (LSM, LSM-CLIP-ATV/run_zero_shot_sim_pd64.sh)."""
+AUDIO_VISUAL_AUDIO = replace(NTIDIGITS, const=0.1)
+"""Audio of audio-visual pairs (LSM, LSM-CLIP-ATV/run_zero_shot_sim_pd64.sh)."""
+BRAIN_VISUAL_NEURAL = ReservoirSpec(192, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=201)
+"""Neural signals (LSM, LSM-CLIP-BTV/run_lsm_clip_one_layer_26class_sup.sh)."""
+BRAIN_VISUAL_LETTER = ReservoirSpec(784, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=49)
+"""Letters (LSM, LSM-CLIP-BTV/run_lsm_clip_one_layer_26class_sup.sh)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +172,11 @@ class Reservoir:
         """
         return self.reread(seed, batch) if self.reread else self
 
+    @property
+    def noise_scale(self) -> float:
+        """Standard deviation of the drive's noise where the sum of `squares` is 1."""
+        return self.read_noise * np.sqrt(self.square_unit)
+
     @cached_property
     def table(self) -> np.ndarray:
         """Weights, with squares beside them where there are any, as the compiled loop has them."""
@@ -143,7 +207,7 @@ def gaussian(spec: ReservoirSpec, seed: int) -> Reservoir:
     generator = np.random.default_rng([seed, spec.inputs, spec.neurons])
     inputs = generator.normal(INPUT_MEAN, INPUT_STD, (spec.inputs, spec.neurons))
     recurrent = generator.normal(RECURRENT_MEAN, RECURRENT_STD, (spec.neurons, spec.neurons))
-    return from_weights(spec, *_with_gain(spec, [inputs, recurrent], spec.const))
+    return from_weights(spec, *_scaled(spec, [inputs, recurrent], spec.const))
 
 
 def from_chip(
@@ -179,14 +243,15 @@ def from_chip(
     if std == 0:
         raise UserError("all weights of this chip are the same: no cell broke, or all are stuck")
     scale = spec.const * (RECURRENT_STD / std if match_std else 1.0)
-    fixed = _scaled(spec, [array.weights for array in arrays], scale)
+    weights = [array.weights.double().numpy() for array in arrays]
+    fixed = from_weights(spec, *_scaled(spec, weights, scale))
     if not read_config.read_noise:
         return fixed
     if read_config.noise_per == "batch":
         return replace(fixed, reread=lambda *key: _reread(spec, chip, arrays, scale, key))
     variances = [array.variance.numpy() for array in arrays]
     # A square scales with the square: once more by the same factor.
-    variances = _with_gain(spec, _with_gain(spec, variances, scale), scale)
+    variances = _scaled(spec, _scaled(spec, variances, scale), scale)
     squares, unit = _integers(_stack(spec, *variances))
     return replace(fixed, squares=squares, square_unit=unit, read_noise=read_config.read_noise)
 
@@ -196,14 +261,11 @@ def _reread(
 ) -> Reservoir:
     seed = chip.generator("read", *key).integers(2**63)
     generator = torch.Generator().manual_seed(int(seed))
-    return _scaled(spec, [array.read_weights(generator) for array in arrays], scale)
+    blocks = [array.read_weights(generator).double().numpy() for array in arrays]
+    return from_weights(spec, *_scaled(spec, blocks, scale))
 
 
-def _scaled(spec: ReservoirSpec, blocks: list[torch.Tensor], scale: float) -> Reservoir:
-    return from_weights(spec, *_with_gain(spec, [b.double().numpy() for b in blocks], scale))
-
-
-def _with_gain(spec: ReservoirSpec, blocks: list[np.ndarray], scale: float) -> list[np.ndarray]:
+def _scaled(spec: ReservoirSpec, blocks: list[np.ndarray], scale: float) -> list[np.ndarray]:
     inputs, recurrent = blocks
     return [inputs * scale, recurrent * (scale * spec.recurrent_gain)]
 

@@ -17,8 +17,8 @@ from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import Row, Run, Table
 from lsm.data import nmnist, ntidigits
-from lsm.features import StateFeatures
-from lsm.specs import ReservoirSpec
+from lsm.encode import StateFeatures
+from lsm.reservoir import ReservoirSpec
 from lsm.tables.common import CHIP, SOFTWARE
 from lsm.tables.zero_shot_features import EVENTS, FrozenFeatures, Specs
 from lsm.tables.zero_shot_figures import draw_zero_shot, trained_model

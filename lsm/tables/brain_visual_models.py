@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsm.data.stand_ins.brain_visual_strokes import SIDE
-from lsm.features import StateFeatures
-from lsm.specs import ReservoirSpec
+from lsm.encode import StateFeatures
+from lsm.reservoir import ReservoirSpec
 from lsm.tables.common import CHIP
 from lsm.tables.zero_shot_features import EVENTS, FrozenFeatures, Specs
 from lsm.tables.zero_shot_models import (

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from harness.chips import ChipConfig, make_chip
 from harness.config import constant
-from lsm.reservoir import Reservoir, from_chip, gaussian
-from lsm.specs import ReservoirSpec
+from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
 from rram import LSM_40NM
 from rram.crossbar import ReadConfig
 

@@ -18,8 +18,7 @@ from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
-from lsm.encode import encode
-from lsm.features import StateFeatures
+from lsm.encode import StateFeatures, encode
 from lsm.spikes import SpikeTrains
 from lsm.tables import figures
 from lsm.tables.common import CHIP

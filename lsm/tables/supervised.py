@@ -19,10 +19,8 @@ from harness.logistic import LogisticReadout
 from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
 from harness.readout import RidgeReadout
 from lsm.data.spike_set import SpikeSet
-from lsm.encode import encode
-from lsm.features import StateFeatures
-from lsm.reservoir import Reservoir
-from lsm.specs import ReservoirSpec
+from lsm.encode import StateFeatures, encode
+from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE, LsmConfig, make_reservoir
 

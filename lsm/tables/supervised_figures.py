@@ -7,8 +7,7 @@ from sklearn.manifold import TSNE
 
 from harness.figures import draw_confusion
 from harness.protocol import Run
-from lsm.encode import encode
-from lsm.features import StateFeatures
+from lsm.encode import StateFeatures, encode
 from lsm.tables import figures
 from lsm.tables.common import CHIP, SOFTWARE
 from lsm.tables.supervised import reservoir_of, training_samples

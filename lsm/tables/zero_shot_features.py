@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.protocol import Run
-from lsm.encode import encode
-from lsm.features import StateFeatures
-from lsm.specs import ReservoirSpec
+from lsm.encode import StateFeatures, encode
+from lsm.reservoir import ReservoirSpec
 from lsm.tables.common import make_reservoir
 from lsm.zero_shot.modalities import TEST, PairedModalities, Split
 from lsm.zero_shot.principal import principal

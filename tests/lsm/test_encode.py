@@ -3,10 +3,8 @@ import pytest
 from scipy.stats import ks_2samp
 
 from harness.errors import UserError
-from lsm.encode import encode
-from lsm.features import StateFeatures
-from lsm.reservoir import Reservoir, from_chip, from_weights, gaussian
-from lsm.specs import ReservoirSpec
+from lsm.encode import StateFeatures, encode
+from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, from_weights, gaussian
 from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip
 from rram.crossbar import ReadConfig

@@ -7,8 +7,7 @@ import pytest
 from harness.cli import main
 from harness.errors import UserError
 from harness.protocol import split_groups
-from lsm.reservoir import from_chip
-from lsm.specs import ReservoirSpec
+from lsm.reservoir import ReservoirSpec, from_chip
 from lsm.tables import nmnist as table
 from lsm.tables.common import CHIP, LsmConfig, make_reservoir
 from rram import LSM_40NM, Chip
