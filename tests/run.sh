@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests but the slow ones. `bash tests/run.sh -m slow` runs those; other options go to pytest.
+# All tests but the slow ones, a process a core. `bash tests/run.sh -m slow` runs those; other
+# options go to pytest.
 EXTRAS="[test]"
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
-cd "$root" && exec "$PYTHON" -m pytest "$@"
+cd "$root" && exec "$PYTHON" -m pytest --numprocesses auto --dist loadfile "$@"
