@@ -44,7 +44,9 @@ class DiscriminativeRidge(Readout):
         self.steps = steps
         self.products = products
 
-    def _chooses(self) -> bool:
+    @property
+    def chooses(self) -> bool:
+        """Always: the number of steps, at least."""
         return True
 
     def _fit(self, training: Rows, validation: Rows) -> Self:

@@ -22,6 +22,7 @@ from harness.errors import UserError
 
 T = TypeVar("T")
 SPLIT_SEED = 2025  # of every validation split
+VALIDATION_FRACTION = 1 / 6  # of the training rows, where nothing else is said
 DEFAULT_CHIPS = 5  # of a table
 # Constants of the chip that every checkpoint names; others only where they are not the default,
 # so that a checkpoint outlives a new constant.
@@ -226,6 +227,19 @@ def split(count: int, fraction: float, seed: int = SPLIT_SEED) -> tuple[np.ndarr
         raise UserError(f"{count} training rows cannot give a validation part of {fraction:g}")
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[held:]), np.sort(order[:held])
+
+
+def train_rows_first(count: int) -> tuple[np.ndarray, int]:
+    """Rows as the tables encode them: those that `Readout.fit` fits first, then those to choose on.
+
+    Args:
+        count: of the rows.
+
+    Returns:
+        (count,) numbers of rows, and how many of them are to fit.
+    """
+    rows, others = split(count, max(VALIDATION_FRACTION, 1 / count))
+    return np.concatenate([rows, others]), len(rows)
 
 
 def split_groups(

@@ -12,25 +12,26 @@ Logistic regression is in `harness.logistic`.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from harness.errors import UserError
-from harness.protocol import split
+from harness.protocol import train_rows_first
 
 Rows = tuple[np.ndarray, np.ndarray]  # features (n, D) and labels (n,)
 Factor = tuple[np.ndarray, bool]  # as scipy.linalg.cho_factor gives it
 Targets = tuple[np.ndarray, np.ndarray]  # their sum (classes,) and X^T Y (D, classes)
 Solution = tuple[np.ndarray, np.ndarray]  # coefficients (D, classes), intercept (classes,)
 RIDGE_PENALTIES = tuple(10.0**e for e in (-6, -5, -4, -3, -2, -1, 0))
-VALIDATION_FRACTION = 1 / 6  # of the rows given to `fit`, where something is to be chosen
 BLOCK = 4096  # rows turned to float64 at a time
+FLOATS = (np.float64, np.float32)  # precisions of features that are kept as they come
+T = TypeVar("T")
 
 
 class Readout(ClassifierMixin, BaseEstimator):
@@ -57,10 +58,11 @@ class Readout(ClassifierMixin, BaseEstimator):
         """
         self._forget()
         features, labels = self._checked(X, y, ensure_min_samples=2)
-        if not self._chooses():
+        if not self.chooses:
             return self._fit((features, labels), None)
-        rows, others = split(len(labels), max(VALIDATION_FRACTION, 1 / len(labels)))
-        return self._fit((features[rows], labels[rows]), (features[others], labels[others]))
+        order, fitted = train_rows_first(len(labels))
+        parts = (order[:fitted], order[fitted:])
+        return self._fit(*((features[rows], labels[rows]) for rows in parts))
 
     def fit_with_validation(self, training: Rows, validation: Rows) -> Self:
         """Choose on the validation rows, then fit to both parts.
@@ -77,7 +79,9 @@ class Readout(ClassifierMixin, BaseEstimator):
     def _fit(self, training: Rows, validation: Rows | None) -> Self:
         """Fit to checked rows, labels as numbers of classes; None: nothing is to be chosen."""
 
-    def _chooses(self) -> bool:
+    @property
+    def chooses(self) -> bool:
+        """Whether `fit` holds rows out, to choose something on them."""
         return len(self.penalties) > 1
 
     def scores(self, X: np.ndarray) -> np.ndarray:
@@ -96,7 +100,7 @@ class Readout(ClassifierMixin, BaseEstimator):
 
     def _checked_features(self, features: np.ndarray) -> np.ndarray:
         check_is_fitted(self, "coef_")
-        return _one_line(self, features, reset=False)
+        return _one_line(validate_data, self, features, reset=False, dtype=FLOATS)
 
     def _checked(
         self,
@@ -108,7 +112,8 @@ class Readout(ClassifierMixin, BaseEstimator):
         **limits: int,
     ) -> Rows:
         # Features as floating point, labels as numbers of classes; `known`: all there will be.
-        features, labels = _one_line(self, features, labels, reset=reset, **limits)
+        limits |= {"reset": reset, "dtype": FLOATS}
+        features, labels = _one_line(validate_data, self, features, labels, **limits)
         check_classification_targets(labels)
         if reset and self.classes is not None:
             self.classes_ = np.arange(self.classes)
@@ -135,7 +140,7 @@ class RidgeReadout(Readout):
     of a feature, so that p has no unit. Sums are in float64: one pass, exact, any number of
     rows, and the statistics of several processes add up. The products of a block of rows, taken
     about the mean of the rows added with it, may be in float32, in half the time, where the
-    penalty is not small.
+    penalty is not small. A row of weight w counts as w rows, exactly, where there is one penalty.
 
     Args:
         classes: see `Readout`.
@@ -164,22 +169,45 @@ class RidgeReadout(Readout):
         self.penalties = penalties
         self.products = products
 
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """See `Readout.fit`; sample_weight (n,), as of `partial_fit`, with one penalty only.
+
+        Raises:
+            UserError: weights and several penalties: a choice on held-out rows is not exact.
+        """
+        if sample_weight is None:
+            return super().fit(X, y)
+        if self.chooses:
+            raise UserError(
+                f"sample_weight with {len(self.penalties)} penalties: weights are exact for one, "
+                "give penalties=(p,)"
+            )
+        self._forget()
+        return self.partial_fit(X, y, sample_weight=sample_weight).solve(self.penalties[0])
+
     def partial_fit(
         self,
         X: np.ndarray,
         y: np.ndarray,
         classes: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> Self:
         """Add rows; `solve` or `choose_penalty` fits to all that were added.
+
+        With one penalty `predict` fits by itself.
 
         Args:
             X: features (n, D).
             y: labels (n,).
             classes: all labels that any rows will have, at the first call, where the readout was
                 not told their number.
+            sample_weight: (n,), 0 or more: how many rows each row counts as.
         """
         features, labels = self._checked(X, y, classes, reset=not hasattr(self, "sums_"))
-        self._add(_sums(features, labels, len(self.classes_), self.products))
+        if sample_weight is not None:
+            options = {"ensure_non_negative": True}
+            sample_weight = _one_line(_check_sample_weight, sample_weight, features, **options)
+        self._add(_sums(features, labels, len(self.classes_), self.products, sample_weight))
         return self
 
     def merge(self, other: "RidgeReadout") -> Self:
@@ -234,13 +262,14 @@ class RidgeReadout(Readout):
         return self.choose_penalty([(features, self.classes_[labels])])
 
     def _forget(self) -> None:
-        if hasattr(self, "sums_"):
-            del self.sums_
+        for learned in ("sums_", "coef_"):
+            vars(self).pop(learned, None)
 
     def _add(self, sums: tuple) -> None:
         old = getattr(self, "sums_", None)
         if old is None:
             old = (0, *(np.zeros(np.shape(part)) for part in sums[1:]))
+        vars(self).pop("coef_", None)  # of fewer rows
         self.sums_ = tuple(a + b for a, b in zip(old, sums, strict=True))
 
     def factor(self, penalty: float) -> Factor:
@@ -271,32 +300,50 @@ class RidgeReadout(Readout):
         """Scores (n, classes) of features (n, D), float64."""
         return np.asarray(X, np.float64) @ self.coef_ + self.intercept_
 
+    def _checked_features(self, features: np.ndarray) -> np.ndarray:
+        if hasattr(self, "sums_") and not hasattr(self, "coef_"):
+            if self.chooses:
+                raise UserError(
+                    f"rows were added, and {len(self.penalties)} penalties are to choose among: "
+                    "call solve(penalty) or choose_penalty(validation rows) first"
+                )
+            self.solve(self.penalties[0])
+        return super()._checked_features(features)
 
-def _sums(features: np.ndarray, labels: np.ndarray, classes: int, products: type) -> tuple:
+
+def _sums(
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    products: type,
+    weights: np.ndarray | None = None,
+) -> tuple:
     """Rows, sums of x and y, X^T X and X^T Y: float64, but for the products of a block."""
-    count, width = features.shape
+    rows, width = features.shape
+    count = rows if weights is None else weights.sum()
     mean = features.mean(0, np.float64).astype(products)
-    y_sum = np.bincount(labels, minlength=classes).astype(np.float64)
+    y_sum = np.bincount(labels, weights, minlength=classes).astype(np.float64)
     rest, gram, cross = np.zeros(width), np.zeros((width, width)), np.zeros((width, classes))
-    for start in range(0, count, BLOCK):
-        x = features[start : start + BLOCK].astype(products) - mean
-        rest += x.sum(0, np.float64)
-        gram += x.T @ x
-        cross += x.T @ np.eye(classes, dtype=products)[labels[start : start + BLOCK]]
+    for start in range(0, rows, BLOCK):
+        block = slice(start, start + BLOCK)
+        x = features[block].astype(products) - mean
+        weighted = x if weights is None else x * weights[block, None].astype(products)
+        rest += weighted.sum(0, np.float64)
+        gram += weighted.T @ x
+        cross += weighted.T @ np.eye(classes, dtype=products)[labels[block]]
     mean = mean.astype(np.float64)
     # sum x x^T = gram + mean rest^T + rest mean^T + count mean mean^T, in place: it is large.
     half = rest + count / 2 * mean
     for first in range(0, width, BLOCK):
-        rows = slice(first, first + BLOCK)
-        gram[rows] += np.outer(mean[rows], half)
-        gram[rows] += np.outer(half[rows], mean)
+        some = slice(first, first + BLOCK)
+        gram[some] += np.outer(mean[some], half)
+        gram[some] += np.outer(half[some], mean)
     return count, rest + count * mean, y_sum, gram, cross + np.outer(mean, y_sum)
 
 
-def _one_line(estimator: Readout, features: np.ndarray, *labels: Any, **options: Any) -> Any:  # noqa: ANN401
+def _one_line(check: Callable[..., T], *rows: Any, **options: Any) -> T:  # noqa: ANN401
     # scikit-learn's check of rows, whose messages have several lines, as an error of one.
-    kinds = [np.float64, np.float32]
     try:
-        return validate_data(estimator, features, *labels, dtype=kinds, **options)
+        return check(*rows, **options)
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from error

@@ -174,9 +174,65 @@ def test_rows_of_another_width_are_refused():
         readout.merge(RidgeReadout(3).partial_fit(*blobs(50, width=7)))
 
 
-@parametrize_with_checks([RidgeReadout(), DiscriminativeRidge(), LogisticReadout()])
+def refused_weights(estimator):
+    """Several penalties with weights: the choice among them is on rows held out by number."""
+    if not isinstance(estimator, RidgeReadout) or len(estimator.penalties) == 1:
+        return {}
+    names = ("not_an_array", "list", "shape", "not_overwritten", "pandas_series")
+    names = [f"check_sample_weights_{name}" for name in names]
+    names += [
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_all_zero_sample_weights_error",
+    ]
+    names.append("check_classifiers_one_label_sample_weights")
+    return dict.fromkeys(names, "exact for one penalty only")
+
+
+@parametrize_with_checks(
+    [RidgeReadout(penalties=(1e-3,)), RidgeReadout(), DiscriminativeRidge(), LogisticReadout()],
+    expected_failed_checks=refused_weights,
+)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
+
+
+def test_a_row_of_weight_two_is_two_rows():
+    x, labels = blobs(300)
+    times = np.random.default_rng(1).integers(0, 4, 300)
+    weighted = RidgeReadout(penalties=(1e-3,)).fit(x, labels, sample_weight=times)
+    repeated = RidgeReadout(penalties=(1e-3,)).fit(np.repeat(x, times, 0), np.repeat(labels, times))
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=0, atol=1e-12)
+    alone = RidgeReadout(penalties=(1e-3,)).fit(x, labels)
+    assert not np.allclose(weighted.coef_, alone.coef_)
+    in_parts = RidgeReadout(3, (1e-3,))
+    for rows in (slice(100), slice(100, 300)):
+        in_parts.partial_fit(x[rows], labels[rows], sample_weight=times[rows])
+    assert np.array_equal(in_parts.predict(x), weighted.predict(x))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (-np.ones(50), "Negative values in data passed"),
+        (np.zeros(50), "at least one non-zero|too small to solve"),
+        (np.ones(49), "sample_weight"),
+    ],
+)
+def test_unfit_weights_are_refused(weights, words):
+    with pytest.raises(UserError, match=words):
+        RidgeReadout(3, (1e-3,)).partial_fit(*blobs(50), sample_weight=weights)
+
+
+def test_rows_that_were_added_are_in_the_next_prediction():
+    x, labels = blobs(300)
+    streamed = RidgeReadout(3, (1e-3,)).partial_fit(x[:30], labels[:30])
+    before = streamed.decision_function(x)
+    streamed.partial_fit(x[30:], labels[30:])
+    whole = RidgeReadout(3, (1e-3,)).fit(x, labels)
+    np.testing.assert_allclose(streamed.decision_function(x), whole.decision_function(x), atol=1e-9)
+    assert not np.allclose(before, whole.decision_function(x))
+    with pytest.raises(UserError, match="2 penalties are to choose among"):
+        RidgeReadout(3, (1e-3, 1.0)).partial_fit(x, labels).predict(x)
 
 
 @pytest.mark.parametrize("kind", [RidgeReadout, DiscriminativeRidge, LogisticReadout])
