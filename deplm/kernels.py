@@ -166,6 +166,23 @@ def add_interpolated(coarse, nearest, weights, fine):
 
 
 @compiled
+def gather_relative(inputs, centres, neighbours, sizes, out):
+    """inputs (N, I), centres (S, 3), the first sizes[s] of neighbours (S, K) -> out (n, I).
+
+    Coordinates, the first three inputs, become those about the centre.
+    """
+    n = 0
+    for s in range(len(sizes)):
+        for k in range(sizes[s]):
+            source, target = inputs[neighbours[s, k]], out[n]
+            for c in range(len(target)):
+                target[c] = source[c]
+            for c in range(3):
+                target[c] -= centres[s, c]
+            n += 1
+
+
+@compiled
 def neighbour_max(projected, neighbours, out):
     """projected (B, N, C), neighbours (B, S, K) -> out (B, S, C), the maximum over K."""
     batch, centres, wanted = neighbours.shape

@@ -23,6 +23,7 @@ from rram.kernels import runs_compiled
 
 NORM_EPSILON = 1e-5
 PRODUCTS = 1024  # vectors multiplied at a time on the CPU: they stay in the cache
+GROUPED = 4096  # the same where groups are padded: about half of their vectors are copies
 
 
 class Moments(NamedTuple):
@@ -232,15 +233,44 @@ class AbstractionLayer(RandomLayer):
         """A product for every neighbour: maxima (s, C) of a few centres at a time, moments."""
         centres, neighbours = grouping or everything(inputs)
         count, wanted = neighbours.shape[1:]
-        step = max(1, PRODUCTS // wanted) if runs_compiled(inputs) else count
+        step = max(1, GROUPED // wanted) if runs_compiled(inputs) else count
         for cloud, index in enumerate(noise_key.indices):
             key = self.stream(noise_key.source, index)
             for start in range(0, count, step):
                 some = slice(start, start + step)
-                vectors = inputs[cloud][neighbours[cloud, some].long()]
-                vectors[..., :3] -= centres[cloud, some, None]
-                current = array.product(vectors, key, first=start * wanted)
-                yield current.amax(1), Moments.of(current) if measure else None
+                vectors, sizes = distinct_vectors(
+                    inputs[cloud], centres[cloud, some], neighbours[cloud, some]
+                )
+                maxima, sums = array.group_max(
+                    vectors, sizes, wanted, key, first=start, measure=measure
+                )
+                yield maxima, Moments(len(sizes) * wanted, *sums.numpy()) if measure else None
+
+
+def distinct_vectors(
+    inputs: torch.Tensor, centres: torch.Tensor, neighbours: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vectors of the groups of a cloud, without the copies that pad a ball with few points.
+
+    Args:
+        inputs: (N, I) of the points, coordinates first.
+        centres: (S, 3), subtracted from the coordinates.
+        neighbours: (S, K) int32; a group ends where its first point comes again.
+
+    Returns:
+        Vectors (n, I), group after group, and how many each group has, (S,) int64.
+    """
+    copies = neighbours[:, 1:] == neighbours[:, :1]
+    sizes = neighbours.shape[1] - copies.sum(-1)
+    if runs_compiled(inputs):
+        vectors = inputs.new_empty(int(sizes.sum()), inputs.shape[-1])
+        arrays = (inputs, centres, neighbours, sizes, vectors)
+        kernels.gather_relative(*(array.numpy() for array in arrays))
+        return vectors, sizes
+    kept = torch.arange(neighbours.shape[1], device=inputs.device) < sizes[:, None]
+    vectors = inputs[neighbours[kept].long()]
+    vectors[:, :3] -= centres.repeat_interleave(sizes, 0)
+    return vectors, sizes
 
 
 def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:

@@ -13,8 +13,7 @@ from rram import kernels
 from rram.chip import Pair
 from rram.errors import UserError
 
-_QUANTILES = 1 << 16
-NORMAL_QUANTILES = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES).astype(np.float32)
+BANK = 1 << 18  # normal numbers, 1 MB: they stay in the cache of a core
 
 
 @dataclass(frozen=True)
@@ -177,6 +176,57 @@ class Crossbar:
             return torch.stack(rows).view(*x.shape[:-1], -1)
         return self._plain_product(x, generator)
 
+    def group_max(
+        self,
+        x: torch.Tensor,
+        sizes: torch.Tensor,
+        wanted: int,
+        key: int | None = None,
+        *,
+        first: int = 0,
+        measure: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Maxima of the products of groups of vectors -> (groups, outputs), as `product`.
+
+        Groups that are padded with their first vector give it once: it is multiplied once, and
+        read again, with fresh noise, as often as it was padded.
+
+        Args:
+            x: (n, inputs) float32, the vectors of a group side by side.
+            sizes: (groups,) int64, vectors of each group.
+            wanted: products a group; the first vector makes up for those that are missing.
+            key: of the noise, as of `product`.
+            first: how many groups with the same key came before these.
+            measure: whether the sums are wanted.
+
+        Returns:
+            The maxima; and sums over all products of their values and of their squares, (2,
+            outputs) float64.
+        """
+        config, width = self.read_config, self.weights.shape[1]
+        sums = np.zeros((2, width) if measure else (0, 0))
+        noisy = config.read_noise > 0 and config.noise_per != "batch"
+        if noisy and key is None:
+            raise UserError("read_noise needs a key: an integer that names the noise")
+        if kernels.runs_compiled(x) and config.adc_bits is None and config.noise_per != "batch":
+            arrays, constants = self._noise_free(x.contiguous())
+            best = kernels.noisy_group_max(
+                *arrays, *constants, sizes.numpy(), wanted, normal_bank(),
+                np.uint64(key or 0), first, sums,
+            )  # fmt: skip
+            return torch.from_numpy(best), torch.from_numpy(sums) if measure else None
+        place = torch.arange(wanted, device=x.device).expand(len(sizes), -1)
+        index = (sizes.cumsum(0) - sizes)[:, None] + place * (place < sizes[:, None])
+        if noisy:
+            values = self.product(x[index], key, first=first * wanted)
+        else:  # equal vectors have equal products
+            values = self.product(x, key)[index]
+        if not measure:
+            return values.amax(1), None
+        flat = values.flatten(0, 1)
+        moments = [v.sum(0, dtype=torch.float64) for v in (flat, flat.square())]
+        return values.amax(1), torch.stack(moments).cpu()
+
     def _plain_product(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         config = self.read_config
         if config.input_bits is None:
@@ -210,8 +260,17 @@ class Crossbar:
         return levels / half_levels * self._full_scale
 
     def _compiled_product(self, x: torch.Tensor, key: int, first: int) -> torch.Tensor:
-        """Two matrix products for any number of bits: the planes' noise is one Gaussian."""
-        config, vectors = self.read_config, x.reshape(-1, x.shape[-1]).contiguous()
+        arrays, constants = self._noise_free(x.reshape(-1, x.shape[-1]).contiguous())
+        kernels.rescale_and_add_noise(*arrays, *constants, normal_bank(), np.uint64(key), first)
+        return torch.from_numpy(arrays[0]).view(*x.shape[:-1], -1)
+
+    def _noise_free(self, vectors: torch.Tensor) -> tuple[list[np.ndarray], tuple]:
+        """Two matrix products for any number of bits: the planes' noise is one Gaussian.
+
+        Returns:
+            levels @ W, powers @ V and the scale of every vector; column sums and n.
+        """
+        config = self.read_config
         scale = np.empty((len(vectors), 2), np.float32)
         if config.input_bits is None:
             scale[:], levels, powers = (0, 1), vectors, vectors.square()
@@ -223,17 +282,20 @@ class Crossbar:
             )
         current = levels @ self.weights
         spread = powers @ self.variance if config.read_noise else current
-        kernels.rescale_and_add_noise(
-            current.numpy(),
-            spread.numpy(),
-            scale,
-            self._offset.numpy(),
-            np.float32(config.read_noise),
-            NORMAL_QUANTILES,
-            np.uint64(key),
-            first,
-        )
-        return current.view(*x.shape[:-1], -1)
+        noise = np.float32(config.read_noise)
+        return [current.numpy(), spread.numpy(), scale], (self._offset.numpy(), noise)
+
+
+@cache
+def normal_bank() -> np.ndarray:
+    """2^18 numbers of N(0, 1), its quantiles at equal steps in a random order, float32.
+
+    The noise of a product is a run of them that begins at a random place: the outputs of one
+    product have different numbers, and two products the same ones once in 260,000 times (a
+    shared noise table, as in Salimans et al., arXiv 1703.03864).
+    """
+    quantiles = ndtri((np.arange(BANK) + 0.5) / BANK)
+    return np.random.default_rng(0).permutation(quantiles / quantiles.std()).astype(np.float32)
 
 
 @cache

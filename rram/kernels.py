@@ -1,12 +1,13 @@
 """Compiled inner loops of the products on the chip, for the CPU.
 
-Both fill arrays that they are given and release the GIL. Arithmetic is in float32.
+They work on arrays that they are given and release the GIL. Arithmetic is in float32.
 """
 
 import numpy as np
 from numba import njit
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
+RUN = 1024  # outputs whose noise lies side by side in the bank
 PLAIN = False  # tests set it, so that the torch branches of other devices run on the CPU
 
 
@@ -37,44 +38,89 @@ def quantise_vectors(vectors, power_of, levels, powers, scale):
 
 
 @compiled
-def rescale_and_add_noise(current, spread, scale, offset, noise, quantiles, key, first):
+def rescale_and_add_noise(current, spread, scale, offset, noise, bank, key, first):
     """current <- step current + minimum offset + noise step sqrt(spread) N(0, 1), in place.
 
     current, spread (n, C): levels @ W and powers @ V, V the variance of a cell pair; scale (n, 2)
-    as above; offset (C,), the column sums of W; quantiles (65536,) of N(0, 1); key uint64: the
-    noise stream; first: how many products of the stream came before.
+    as above; offset (C,), the column sums of W; bank: normal numbers, see `normal_bank`; key
+    uint64: the noise stream; first: how many products of the stream came before.
     """
-    words = np.empty(-(-len(offset) // 4), np.uint64)
     for n in range(len(current)):
         row, deviation = current[n], spread[n]
-        low, step = scale[n, 0], scale[n, 1]
-        for c in range(len(row)):
-            row[c] = row[c] * step + low * offset[c]
+        _rescale(row, scale[n, 0], scale[n, 1], offset)
         if noise > 0:
-            for c in range(len(row)):
-                deviation[c] = noise * step * np.sqrt(deviation[c])
-            product = np.uint64(first + n + 1) * np.uint64(0xD1342543DE82EF95)
-            _add_normals(_mix(key + product), quantiles, deviation, row, words)
+            _deviation(deviation, noise * scale[n, 1], deviation)
+            for start in range(0, len(row), RUN):
+                place = _place(key, first + n, start, bank)
+                for c in range(start, min(start + RUN, len(row))):
+                    row[c] += deviation[c] * bank[place + c - start]
 
 
 @compiled
-def _mix(z):
-    """splitmix64: 64 well-mixed bits from a counter."""
+def noisy_group_max(current, spread, scale, offset, noise, sizes, wanted, bank, key, first, sums):
+    """Maxima (groups, C) over each group of noisy products, each read anew.
+
+    The vectors of a group lie together, `sizes` (groups,) of them; the first is read again until
+    there are `wanted` reads. Other arguments as above; first: groups of the stream before these.
+    sums (2, C) float64: of all reads and of their squares; (0, 0): not wanted.
+    """
+    width, measured = len(offset), len(sums) > 0
+    best = np.full((len(sizes), width), np.float32(-np.inf), np.float32)
+    deviation = np.empty(width, np.float32)
+    n = 0
+    for g in range(len(sizes)):
+        for k in range(sizes[g]):
+            row = current[n]
+            _rescale(row, scale[n, 0], scale[n, 1], offset)
+            _deviation(spread[n], noise * scale[n, 1], deviation)
+            again = wanted - sizes[g] if k == 0 and (noise > 0 or measured) else 0
+            for read in range(1 + again):
+                number = (first + g) * wanted + (k if read == 0 else sizes[g] + read - 1)
+                for start in range(0, width, RUN):
+                    run = slice(start, min(start + RUN, width))
+                    place = _place(key, number, start, bank)
+                    normals = bank[place : place + RUN]
+                    _keep_maximum(row[run], deviation[run], normals, best[g, run])
+                    if measured:
+                        _add_moments(row[run], deviation[run], normals, sums[:, run])
+            n += 1
+    return best
+
+
+@compiled
+def _keep_maximum(row, deviation, normals, out):
+    for c in range(len(out)):
+        value = row[c] + deviation[c] * normals[c]
+        out[c] = value if value > out[c] else out[c]
+
+
+@compiled
+def _add_moments(row, deviation, normals, sums):
+    for c in range(len(row)):
+        value = np.float64(row[c] + deviation[c] * normals[c])
+        sums[0, c] += value
+        sums[1, c] += value * value
+
+
+@compiled
+def _rescale(row, low, step, offset):
+    for c in range(len(row)):
+        row[c] = row[c] * step + low * offset[c]
+
+
+@compiled
+def _deviation(spread, factor, out):
+    if factor == 0:  # without noise nothing is known of the spread
+        out[:] = 0
+        return
+    for c in range(len(spread)):
+        out[c] = factor * np.sqrt(spread[c])
+
+
+@compiled
+def _place(key, number, start, bank):
+    """Where in the bank the noise of a product begins: splitmix64 of a counter."""
+    z = key + np.uint64(number + 1) * np.uint64(0xD1342543DE82EF95) + np.uint64(start)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@compiled
-def _add_normals(counter, quantiles, spread, out, words):
-    """Add spread[c] * N(0, 1) to out[c]: four normals from each of the 64-bit `words`."""
-    for n in range(len(words)):
-        words[n] = _mix(counter + np.uint64(4 * n) * np.uint64(0x9E3779B97F4A7C15))
-    whole = len(out) // 4
-    for n in range(whole):
-        for lane in range(4):
-            bits = (words[n] >> np.uint64(16 * lane)) & np.uint64(0xFFFF)
-            out[4 * n + lane] += spread[4 * n + lane] * quantiles[bits]
-    for c in range(4 * whole, len(out)):
-        bits = (words[whole] >> np.uint64(16 * (c - 4 * whole))) & np.uint64(0xFFFF)
-        out[c] += spread[c] * quantiles[bits]
+    return np.int64((z ^ (z >> np.uint64(31))) % np.uint64(len(bank) - RUN))

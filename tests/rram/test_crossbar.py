@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rram import Chip, Crossbar, Pair, ReadConfig, UserError
-from rram.crossbar import NORMAL_QUANTILES, quantise
+from rram.crossbar import normal_bank, quantise
 from tests.oracles import crossbar as oracle
 
 PATHS = pytest.mark.parametrize("plain", [False, True], ids=["compiled", "torch"])
@@ -175,9 +175,9 @@ def test_a_weight_of_zero_is_noisy_only_by_its_cells():
 
 
 def test_quantiles_are_those_of_a_normal():
-    assert abs(NORMAL_QUANTILES.mean()) < 1e-6
-    assert abs(NORMAL_QUANTILES.std() - 1) < 1e-4
-    assert NORMAL_QUANTILES.max() > 4.2
+    assert abs(normal_bank().mean()) < 1e-6
+    assert abs(normal_bank().std() - 1) < 1e-4
+    assert normal_bank().max() > 4.2
 
 
 def test_converter_rounds_to_its_levels():
@@ -226,3 +226,44 @@ def test_unfit_vectors_are_refused():
         array().product(torch.zeros(2, 6))
     with pytest.raises(UserError, match="key"):
         array(ReadConfig(read_noise=0.1)).product(torch.zeros(2, 7))
+
+
+@PATHS
+@pytest.mark.parametrize("bits", [None, 4])
+@pytest.mark.parametrize("noise_per", ["product", "vector"])
+def test_maxima_of_groups_have_the_oracles_distribution(monkeypatch, noise_per, bits, plain):
+    """Groups of 4 reads, one padded with 2 more reads of its first vector, within 5 errors."""
+    monkeypatch.setattr("rram.kernels.PLAIN", plain)
+    config = ReadConfig(0.1, noise_per=noise_per, input_bits=bits)
+    crossbar, x, reads = array(config), vectors(6), 3000
+    sizes = torch.tensor([4, 2]).repeat(reads)
+    ours, _ = crossbar.group_max(x.repeat(reads, 1), sizes, 4, 3)
+    pair, rng = crossbar.pair, np.random.default_rng(0)
+    padded = x[[0, 1, 2, 3, 4, 5, 4, 4]].repeat(reads, 1).numpy()
+    cells = pair.plus.numpy(), pair.minus.numpy()
+    theirs = oracle.product(padded, *cells, 0.1, bits, rng, "cells", noise_per)
+    theirs = theirs.reshape(reads, 2, 4, -1).max(2)
+    ours = ours.double().numpy().reshape(theirs.shape)
+    spread = theirs.std(0)
+    assert np.all(np.abs(ours.mean(0) - theirs.mean(0)) < 5 * spread * np.sqrt(2 / reads))
+    assert np.all(np.abs(ours.std(0) / spread - 1) < 6 / np.sqrt(reads))
+    single = (theirs[:, 1].mean(0) - oracle.product(x[4:5].numpy(), *cells, 0, bits)[0]).max()
+    assert single > 0.5 * spread.min()  # the reads of copies are fresh: their maximum is higher
+
+
+@pytest.mark.parametrize("config", [ReadConfig(), ReadConfig(input_bits=5), ReadConfig(0.1)])
+def test_sums_over_groups_are_those_of_their_products(config):
+    crossbar, x, sizes = array(config), vectors(6), torch.tensor([4, 2])
+    maxima, sums = crossbar.group_max(x, sizes, 4, 3, measure=True)
+    index = torch.tensor([0, 1, 2, 3, 4, 5, 4, 4])
+    if not config.read_noise:
+        products = crossbar.product(x)[index]
+        assert torch.allclose(maxima, products.view(2, 4, -1).amax(1), rtol=1e-5)
+        assert torch.allclose(sums[0].float(), products.sum(0), rtol=1e-4, atol=1e-3)
+        assert torch.allclose(sums[1].float(), products.square().sum(0), rtol=1e-4)
+    pieces = [
+        crossbar.group_max(*part, 4, 3, first=n, measure=True)
+        for n, part in enumerate([(x[:4], sizes[:1]), (x[4:], sizes[1:])])
+    ]
+    assert torch.equal(torch.cat([best for best, _ in pieces]), maxima)
+    assert torch.allclose(sum(s for _, s in pieces), sums)
