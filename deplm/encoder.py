@@ -84,7 +84,7 @@ class FrozenEncoder:
 
     def calibrate(
         self, batches: Sequence[Batch], threads: int | None = None
-    ) -> tuple[torch.Tensor, list[Moments]]:
+    ) -> tuple[list[list[torch.Tensor]], list[Moments]]:
         """Take the batch-norm statistics of the frozen network, layer after layer.
 
         Each layer's mean and variance are those of its projections over all neighbours of all
@@ -95,37 +95,20 @@ class FrozenEncoder:
             threads: default all cores.
 
         Returns:
-            Features (clouds, C) of the batches, so normalised, and the moments of each layer.
+            For each layer the features (B, S, C) of every batch, so normalised, and the moments.
         """
-        levels, moments = calibrate_abstractions(self.layers, batches, threads)
-        return torch.cat(levels[-1])[:, 0], moments
-
-
-def calibrate_abstractions(
-    layers: Sequence[AbstractionLayer], batches: Sequence[Batch], threads: int | None = None
-) -> tuple[list[list[torch.Tensor]], list[Moments]]:
-    """Take the batch-norm statistics of abstractions, each on top of the one before.
-
-    Args:
-        layers: from the first to the last.
-        batches: of `network.batch`.
-        threads: default all cores.
-
-    Returns:
-        For each layer the features (B, S, C) of every batch, and the moments.
-    """
-    points = [batch.clouds.points for batch in batches]
-    features = [batch.clouds.features for batch in batches]
-    keys = [batch.noise_key for batch in batches]
-    levels, all_moments = [], []
-    for depth, layer in enumerate(layers):
-        groupings = [batch.groupings[depth] for batch in batches]
-        calls = list(zip(points, features, groupings, keys, strict=True))
-        features, moments = layer.calibrate(calls, threads)
-        levels.append(features)
-        all_moments.append(moments)
-        points = [grouping and grouping.centres for grouping in groupings]
-    return levels, all_moments
+        points = [batch.clouds.points for batch in batches]
+        features = [batch.clouds.features for batch in batches]
+        keys = [batch.noise_key for batch in batches]
+        levels, all_moments = [], []
+        for depth, layer in enumerate(self.layers):
+            groupings = [batch.groupings[depth] for batch in batches]
+            calls = list(zip(points, features, groupings, keys, strict=True))
+            features, moments = layer.calibrate(calls, threads)
+            levels.append(features)
+            all_moments.append(moments)
+            points = [grouping and grouping.centres for grouping in groupings]
+        return levels, all_moments
 
 
 def calibration_batches(

@@ -117,14 +117,18 @@ class RandomLayer:
         Returns:
             Features of each call, normalised by these statistics, and their moments.
         """
-        results = map_in_order(lambda call: self.measured(*call), calls, threads)
+        results = map_in_order(self.measured, calls, threads)
         outputs, moments = zip(*results, strict=True)
         total = Moments.added(moments)
         self.norm = Norm.of(total.mean, total.variance, self.crossbar.weights.device)
         return list(map_in_order(self.norm.rectified, outputs, threads)), total
 
-    def measured(self, *call: Any) -> tuple[torch.Tensor, Moments]:  # noqa: ANN401
-        """Output of a call before batch norm, and the moments that batch norm is to have."""
+    def measured(self, call: tuple) -> tuple[torch.Tensor, Moments]:
+        """Output of a call before batch norm, and the moments that batch norm is to have.
+
+        Args:
+            call: arguments as of calling the layer.
+        """
         raise NotImplementedError
 
     def calibrated(self) -> Norm:
@@ -148,6 +152,10 @@ class RandomLayer:
     def stream(self, source: str, index: int) -> int:
         """Key of the read noise of cloud `index` of the set `source`."""
         return int(self.chip.generator(self.name, "read", source, index).integers(2**63))
+
+
+# Points (B, N, 3), their features (B, N, F), centres and neighbours, names of the noise streams
+Call = tuple[torch.Tensor, torch.Tensor, Grouping | None, NoiseKey]
 
 
 class AbstractionLayer(RandomLayer):
@@ -185,16 +193,10 @@ class AbstractionLayer(RandomLayer):
         maxima, offset, _ = self._maxima(points, features, grouping, noise_key)
         return norm.rectified(maxima, offset)
 
-    def measured(
-        self,
-        points: torch.Tensor,
-        features: torch.Tensor,
-        grouping: Grouping | None,
-        noise_key: NoiseKey,
-    ) -> tuple[torch.Tensor, Moments]:
+    def measured(self, call: Call) -> tuple[torch.Tensor, Moments]:
         """Maxima (B, S, channels) before batch norm, and the moments for it."""
         all_rows = self.norm_of == "neighbours"
-        maxima, offset, moments = self._maxima(points, features, grouping, noise_key, all_rows)
+        maxima, offset, moments = self._maxima(*call, all_rows)
         maxima = maxima if offset is None else maxima.sub_(offset)
         return maxima, Moments.added(moments) if all_rows else Moments.of(maxima)
 

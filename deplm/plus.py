@@ -16,14 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from deplm.layers import AbstractionLayer
+from deplm.layers import AbstractionLayer, Call
 from deplm.network import Batch, CloudNetwork, PointNetwork, SetAbstraction
-from deplm.points import Clouds, Grouping, NoiseKey
+from deplm.points import Clouds, Grouping
 from rram import Chip
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
-
-Call = tuple[torch.Tensor, torch.Tensor, Grouping, NoiseKey]  # arguments of an AbstractionLayer
 
 
 @dataclass(frozen=True)
@@ -108,41 +106,25 @@ class ImagePlusNetwork(CloudNetwork):
             )
 
 
-@dataclass(frozen=True)
-class DvsPlusNetwork(CloudNetwork):
-    """Sizes of a DEPLM+ network on events (t, x, y).
+@dataclass(frozen=True, kw_only=True)
+class DvsPlusNetwork(PointNetwork):
+    """Sizes of a DEPLM+ network on events (t, x, y): abstractions that are all local.
 
     Attributes:
-        encoder: its abstractions, all of them local.
         cells: features of an abstraction are averaged on cells x cells places, one value each.
         slope: factor on t, x and y at the input of the random layers.
     """
 
-    encoder: PointNetwork
     cells: tuple[int, ...]
     slope: float = 15.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         local = all(layer.centres for layer in self.abstractions)
         if len(self.cells) != len(self.abstractions) or min(self.cells) < 2 or not local:
             raise UserError(f"{self}: each abstraction must be local and have 2 cells or more")
         if not 0 < self.slope < float("inf"):
             raise UserError(f"{self}: the slope must be above 0")
-
-    @property
-    def abstractions(self) -> tuple[SetAbstraction, ...]:
-        """What clouds are sampled and grouped for."""
-        return self.encoder.abstractions
-
-    @property
-    def features(self) -> int:
-        """Values a point beside its coordinates."""
-        return self.encoder.features
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of each fixed random layer, by the name of its block."""
-        return self.encoder.shapes
 
     @property
     def width(self) -> int:
@@ -155,10 +137,28 @@ class PlusEncoder:
     """Base of both encoders: levels of random layers, pooled one by one.
 
     A pure function of a batch, once `calibrate` has set the batch-norm statistics.
+
+    Args:
+        network: sizes.
+        chip: weights, blocks as in `network.shapes`.
+        read_config: how the chip is read.
+        device: where to compute.
     """
 
-    network: ImagePlusNetwork | DvsPlusNetwork
     levels: list[list[AbstractionLayer]]
+
+    def __init__(
+        self,
+        network: ImagePlusNetwork | DvsPlusNetwork,
+        chip: Chip,
+        read_config: ReadConfig = ReadConfig(),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.network = network
+        options = chip, read_config, network.input_scale, device
+        self.layers = [
+            AbstractionLayer(*block, *options, norm_of="maxima") for block in network.shapes.items()
+        ]
 
     @property
     def width(self) -> int:
@@ -211,11 +211,7 @@ class PlusEncoder:
 class ImagePlusEncoder(PlusEncoder):
     """DEPLM+ for images on one chip: points (intensity, x, y) in raster order.
 
-    Args:
-        network: sizes.
-        chip: weights, blocks "level1window1" and so on.
-        read_config: how the chip is read.
-        device: where to compute.
+    Args as of `PlusEncoder`; blocks "level1window1" and so on.
     """
 
     def __init__(
@@ -225,13 +221,8 @@ class ImagePlusEncoder(PlusEncoder):
         read_config: ReadConfig = ReadConfig(),
         device: torch.device | str = "cpu",
     ) -> None:
-        self.network = network
-        layers = iter(
-            AbstractionLayer(
-                name, shape, chip, read_config, network.input_scale, device, norm_of="maxima"
-            )
-            for name, shape in network.shapes.items()
-        )
+        super().__init__(network, chip, read_config, device)
+        layers = iter(self.layers)
         self.levels = [[next(layers) for _ in level] for level in network.levels]
         windows = {window for level in network.levels for window in level}
         self._tables = {w: window_table(network.side, w.radius).to(device) for w in windows}
@@ -258,28 +249,12 @@ class ImagePlusEncoder(PlusEncoder):
 
 
 class DvsPlusEncoder(PlusEncoder):
-    """DEPLM+ for events on one chip.
+    """DEPLM+ for events on one chip: args as of `PlusEncoder`; blocks "sa1" and so on."""
 
-    Args:
-        network: sizes.
-        chip: weights, blocks "sa1" and so on.
-        read_config: how the chip is read.
-        device: where to compute.
-    """
-
-    def __init__(
-        self,
-        network: DvsPlusNetwork,
-        chip: Chip,
-        read_config: ReadConfig = ReadConfig(),
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.network = network
-        scale = network.encoder.input_scale
-        self.levels = [
-            [AbstractionLayer(name, shape, chip, read_config, scale, device, norm_of="maxima")]
-            for name, shape in network.shapes.items()
-        ]
+    @property
+    def levels(self) -> list[list[AbstractionLayer]]:
+        """A level a layer."""
+        return [[layer] for layer in self.layers]
 
     def calls(self, depth: int, batch: Batch, state: Clouds) -> list[Call]:
         """See `PlusEncoder`."""

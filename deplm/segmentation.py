@@ -16,8 +16,8 @@ import torch
 from torch.nn.functional import one_hot
 
 from deplm import kernels
-from deplm.encoder import calibrate_abstractions
-from deplm.layers import AbstractionLayer, Moments, RandomLayer
+from deplm.encoder import FrozenEncoder
+from deplm.layers import Moments, RandomLayer
 from deplm.network import SHAPENET_PART, CloudNetwork, PointNetwork, SetAbstraction
 from deplm.points import Clouds, CloudSet, Grouping, NoiseKey, gather, three_nearest
 from rram import Chip
@@ -191,11 +191,9 @@ class PropagationLayer(RandomLayer):
         """
         return self.calibrated().rectified(self._projections(skip, coarse, where, noise_key))
 
-    def measured(
-        self, skip: torch.Tensor, coarse: torch.Tensor, where: Link | None, noise_key: NoiseKey
-    ) -> tuple[torch.Tensor, Moments]:
+    def measured(self, call: tuple) -> tuple[torch.Tensor, Moments]:
         """Projections (B, N, channels) before batch norm, and their moments."""
-        projected = self._projections(skip, coarse, where, noise_key)
+        projected = self._projections(*call)
         return projected, Moments.of(projected)
 
     def _projections(
@@ -232,11 +230,13 @@ class PartEncoder:
     ) -> None:
         self.network = network
         self.width = network.width
-        encoder, propagations = network.encoder, network.propagation_shapes
-        options = chip, read_config, encoder.input_scale, device
-        self.abstractions = [AbstractionLayer(*block, *options) for block in encoder.shapes.items()]
-        self.propagations = [PropagationLayer(*block, *options) for block in propagations.items()]
-        self.sa1, self.sa2, self.sa3 = self.abstractions
+        self.encoder = FrozenEncoder(network.encoder, chip, read_config, device)
+        options, shapes = (
+            (chip, read_config, network.encoder.input_scale, device),
+            network.propagation_shapes,
+        )
+        self.propagations = [PropagationLayer(*block, *options) for block in shapes.items()]
+        self.sa1, self.sa2, self.sa3 = self.encoder.layers
         self.fp3, self.fp2, self.fp1 = self.propagations
 
     def __call__(self, batch: PartBatch) -> torch.Tensor:
@@ -268,7 +268,7 @@ class PartEncoder:
             threads: default all cores.
         """
         batches = [self._scaled(batch) for batch in batches]
-        levels, _ = calibrate_abstractions(self.abstractions, batches, threads)
+        levels, _ = self.encoder.calibrate(batches, threads)
         finest = [finest_skip(batch, self.network.categories) for batch in batches]
         *skips, coarse = finest, *levels
         keys = [batch.noise_key for batch in batches]

@@ -1,12 +1,22 @@
-"""What the rows of the three DEPLM tables share: chips, frozen encoders, notes."""
+"""What the three DEPLM tables share: constants, chips, frozen encoders, notes.
+
+Each table overrides the constants that are its own. "Published script" is the script of the DEPLM
+repository that a table follows, train_classification_image.py for instance, as its shell script
+calls it.
+"""
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deplm.encoder import Encoder, calibration_batches
+from deplm.network import SetAbstraction
 from deplm.points import CloudSet
-from harness.chips import make_chip
+from deplm.training.augment import Augmentation
+from deplm.training.recipe import Recipe
+from harness.chips import ChipConfig, make_chip
+from harness.config import constant
 from harness.protocol import Run
 from rram import DEPLM_40NM, Chip
 from rram.crossbar import ReadConfig
@@ -14,6 +24,104 @@ from rram.crossbar import ReadConfig
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
 STAND_IN = "the stand-in's difficulty was set once, by looking at accuracy on it"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DeplmConfig(ChipConfig):
+    """Constants of every DEPLM table; the defaults are those of Fashion-MNIST."""
+
+    input_bits: int = constant(
+        6,
+        "bits of the bit-serial input in the row with chip effects (the published scripts parse "
+        "such a number and never use it)",
+        low=1,
+        high=16,
+    )
+    calibration_clouds: int = constant(
+        1000, "training clouds whose statistics normalise the frozen layers", low=1, smoke=64
+    )
+    num_feat1: int = constant(128, "channels of SA1 before pruning (published script)", low=1)
+    num_feat2: int = constant(256, "channels of SA2 before pruning (published script)", low=1)
+    num_feat: int = constant(2048, "channels of SA3 before pruning (published script)", low=1)
+    c_prune_rate: float = constant(
+        2.5, "all channels are divided by it, rounded down (published script)", low=0.1
+    )
+    centres1: int = constant(512, "points that SA1 samples (published script)", low=1)
+    neighbours1: int = constant(32, "points of a group in SA1 (published script)", low=1)
+    r0: float = constant(0.15, "radius of SA1, in coordinate units (published script)", low=0)
+    centres2: int = constant(128, "points that SA2 samples (published script)", low=1)
+    neighbours2: int = constant(64, "points of a group in SA2 (published script)", low=1)
+    r1: float = constant(0.2, "radius of SA2, in coordinate units (published script)", low=0)
+    input_scale: float = constant(
+        0.005, "scalar at the input of every random layer, at the start (published script)", low=0
+    )
+    epochs: int = constant(
+        300, "of the rows trained by gradient (published script)", low=1, smoke=1
+    )
+    batch_size: int = constant(1024, "clouds a step (published script)", low=2, smoke=64)
+    learning_rate: float = constant(0.005, "of Adam, at the start (published script)", low=0)
+    weight_decay: float = constant(1e-4, "of Adam (published script)", low=0)
+    step_epochs: int = constant(
+        20, "epochs from one step of the learning rate to the next (published script)", low=1
+    )
+    step_factor: float = constant(0.7, "of the learning rate, a step (published script)", low=0)
+    steps_early: int = constant(
+        1, "1: steps come an epoch early, as the published script has it; 0: they do not",
+        low=0, high=1,
+    )  # fmt: skip
+    lowest_rate: float = constant(0.0, "the learning rate falls no lower", low=0)
+    norm_momentum: float = constant(
+        0.1, "of running batch-norm statistics, at the start (torch's default)", low=0, high=1
+    )
+    norm_factor: float = constant(1.0, "of that momentum, every step_epochs", low=0, high=1)
+    lowest_norm_momentum: float = constant(0.01, "that momentum falls no lower", low=0, high=1)
+    dropout: float = constant(
+        0.875, "largest ratio of points dropped of a training cloud (published script)",
+        low=0, high=1,
+    )  # fmt: skip
+    shift: float = constant(
+        0.1, "largest shift of a training cloud along each axis (published script)", low=0
+    )
+    smallest_scale: float = constant(1.0, "smallest factor on a training cloud", low=0)
+    largest_scale: float = constant(1.0, "largest factor on a training cloud", low=0)
+    train_limit: int | None = constant(
+        None, "train the gradient rows on so many clouds only; none for all", low=16
+    )
+
+
+def abstractions(config: DeplmConfig) -> tuple[SetAbstraction, ...]:
+    """The paper's three set abstractions, in the sizes of the constants."""
+    sizes = (config.num_feat1, config.num_feat2, config.num_feat)
+    first, second, last = (int(size / config.c_prune_rate) for size in sizes)
+    return (
+        SetAbstraction(first, config.centres1, config.neighbours1, config.r0),
+        SetAbstraction(second, config.centres2, config.neighbours2, config.r1),
+        SetAbstraction(last),
+    )
+
+
+def recipe(config: DeplmConfig, *, move_features: bool = False) -> Recipe:
+    """The published training, with the constants of a table.
+
+    Args:
+        config: the table's constants.
+        move_features: see `Augmentation`.
+    """
+    scale = (config.smallest_scale, config.largest_scale)
+    return Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        step_epochs=config.step_epochs,
+        step_factor=config.step_factor,
+        augmentation=Augmentation(config.dropout, config.shift, scale, move_features),
+        first_step_early=bool(config.steps_early),
+        lowest_rate=config.lowest_rate,
+        weight_decay=config.weight_decay,
+        norm_momentum=config.norm_momentum,
+        norm_factor=config.norm_factor,
+        lowest_norm_momentum=config.lowest_norm_momentum,
+    )
 
 
 def chip_of(run: Run, seed: int) -> Chip:

@@ -14,8 +14,16 @@ from deplm.data.dvs_windows import WindowSettings
 from deplm.encoder import FrozenEncoder
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork
-from deplm.tables.common import PAPER, chip_of, epochs_note, note_of, with_effects
-from deplm.tables.config import DeplmConfig, abstractions, recipe
+from deplm.tables.common import (
+    PAPER,
+    DeplmConfig,
+    abstractions,
+    chip_of,
+    epochs_note,
+    note_of,
+    recipe,
+    with_effects,
+)
 from deplm.tables.dvs_figures import draw_figures
 from deplm.tables.dvs_ridge import RidgeRow, measure_ridge
 from deplm.tables.gradient import measure_trained
@@ -97,7 +105,7 @@ def plus_network(config: DvsConfig) -> DvsPlusNetwork:
     """DEPLM+: with its readout below the 67,590 weights of the paper's network."""
     first = SetAbstraction(config.plus_first, centres=256, neighbours=32, radius=0.12)
     second = SetAbstraction(config.plus_second, centres=128, neighbours=32, radius=0.2)
-    return DvsPlusNetwork(PointNetwork(0, (first, second)), cells=(4, 3))
+    return DvsPlusNetwork(0, (first, second), cells=(4, 3))
 
 
 def load(run: Run) -> EventData:

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from deplm.points import CloudSet
-from deplm.tables.config import DeplmConfig
+from deplm.tables.common import DeplmConfig
 from deplm.training.recipe import CloudModel, Recipe, train
 from harness.checkpoint import Progress
 from harness.chips import identity

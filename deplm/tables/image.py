@@ -6,6 +6,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,13 +16,15 @@ from deplm.network import PointNetwork
 from deplm.plus import ImagePlusEncoder, ImagePlusNetwork, Window
 from deplm.tables.common import (
     PAPER,
+    DeplmConfig,
     Stopwatch,
+    abstractions,
     chip_of,
     epochs_note,
     frozen_encoders,
+    recipe,
     with_effects,
 )
-from deplm.tables.config import DeplmConfig, abstractions, recipe
 from deplm.tables.gradient import measure_trained
 from deplm.tables.image_figures import draw_figures
 from deplm.training.classifiers import FrozenClassifier, GradientClassifier
@@ -152,8 +155,8 @@ def trained_twin(run: Run, seed: int) -> Measurement:
 
 def paper_features(run: Run, seed: int) -> FrozenFeatures:
     """Features of the paper's network: sampled and grouped once for several chips and rows."""
-    paper = network(run.config)
-    return run.shared("features", seed, lambda seeds: encode(run, FrozenEncoder, paper, seeds))
+    make = partial(encode, run, FrozenEncoder, network(run.config))
+    return run.shared("features", seed, make)
 
 
 def other_starts(run: Run, seed: int) -> list[np.ndarray]:

@@ -12,8 +12,16 @@ from deplm.data import seg_shapenet as shapenet_part
 from deplm.data.seg_clouds import PartClouds, PartData
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.segmentation import PartEncoder, PartNetwork
-from deplm.tables.common import PAPER, chip_of, epochs_note, note_of, with_effects
-from deplm.tables.config import DeplmConfig, abstractions, recipe
+from deplm.tables.common import (
+    PAPER,
+    DeplmConfig,
+    abstractions,
+    chip_of,
+    epochs_note,
+    note_of,
+    recipe,
+    with_effects,
+)
 from deplm.tables.gradient import measure_trained
 from deplm.tables.rivals import MonomialEncoder, Monomials
 from deplm.tables.seg_figures import draw_figures

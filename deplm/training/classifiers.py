@@ -73,14 +73,14 @@ class FrozenClassifier(Classifier):
 
     def _normalised_by_batch(self, batches: list[Batch]) -> torch.Tensor:
         """Features of all batches as one; moves the running means towards their statistics."""
-        features, moments = self.encoder.calibrate(batches)
+        levels, moments = self.encoder.calibrate(batches)
         for n, m in enumerate(moments):
             fresh = np.stack([m.mean, m.variance * m.count / max(m.count - 1, 1)])
             running = getattr(self, f"running{n}")
             was = fresh if running.isnan().any() else running.numpy()
             mixed = (1 - self.momentum) * was + self.momentum * fresh
             running.copy_(torch.from_numpy(mixed))
-        return features
+        return torch.cat(levels[-1])[:, 0]
 
 
 class GradientClassifier(Classifier):

@@ -113,7 +113,7 @@ def test_pooled_features_are_the_plain_ones():
 
 
 def test_grid_features_repeat_and_have_their_width():
-    source, network = clouds(), DvsPlusNetwork(SMALL, cells=(3, 2))
+    source, network = clouds(), DvsPlusNetwork(0, SMALL.abstractions, cells=(3, 2))
     encoder = DvsPlusEncoder(network, Chip(seed=0))
     encoder.calibrate(calibration_batches(source, network, 16))
     first, second = (encode_all(source, [encoder], threads=n)[0] for n in (1, 2))
@@ -121,7 +121,7 @@ def test_grid_features_repeat_and_have_their_width():
     assert np.array_equal(first, second) and first.std() > 0
     assert network.fixed_weights == 3 * 5 + 8 * 7
     with pytest.raises(UserError, match="must be local"):
-        DvsPlusNetwork(SMALL, cells=(3,))
+        DvsPlusNetwork(0, SMALL.abstractions, cells=(3,))
 
 
 def test_plus_stays_within_the_weights_of_the_paper():

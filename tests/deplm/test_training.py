@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from deplm.points import Clouds
-from deplm.tables.config import DeplmConfig, recipe
+from deplm.tables.common import DeplmConfig, recipe
 from deplm.tables.gradient import chosen_values, measure_trained
 from deplm.training.augment import Augmentation
 from deplm.training.classifiers import FrozenClassifier, GradientClassifier
