@@ -7,6 +7,7 @@ Rows follow the published scripts `zero_shot_sim.py` (LSM-CLIP), `zero_shot_trai
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -15,36 +16,48 @@ import numpy as np
 from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
-from harness.protocol import Row, Run, Table
+from harness.protocol import Run, Table
 from lsm.data import nmnist, ntidigits
 from lsm.encode import StateFeatures
 from lsm.reservoir import ReservoirSpec
-from lsm.tables.common import CHIP, SOFTWARE
-from lsm.tables.zero_shot_features import EVENTS, FrozenFeatures, Specs
-from lsm.tables.zero_shot_figures import draw_zero_shot, trained_model
-from lsm.tables.zero_shot_models import (
-    PROTOTYPE_WIDTHS,
-    Alignment,
-    Clip,
-    Prototypes,
-    Srnn,
+from lsm.tables.common import (
+    CHIP,
+    SOFTWARE,
     ZeroShotConfig,
     clip_config,
     prototype_config,
+    srnn_config,
 )
-from lsm.tables.zero_shot_rows import Models, ZeroShotRows
+from lsm.tables.zero_shot_figures import draw_zero_shot, trained_model
+from lsm.tables.zero_shot_models import (
+    EVENTS,
+    PROTOTYPE_WIDTHS,
+    Alignment,
+    Clip,
+    FrozenFeatures,
+    Prototypes,
+    Specs,
+    Srnn,
+)
+from lsm.tables.zero_shot_rows import (
+    Directions,
+    DistributionRow,
+    Models,
+    SplitRow,
+    TrainedOnTestItems,
+)
 from lsm.training.recurrent import TrainedSpec
 from lsm.zero_shot.modalities import PairedModalities, Split, match, split_by_name
-from lsm.zero_shot.projections import ProjectionConfig
-from lsm.zero_shot.similarity import SIMILARITIES, Similarity, centred_cosine, principal_axis
+from lsm.zero_shot.retrieval import SIMILARITIES, Similarity, centred_cosine, principal_axis
 
 SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
 PIXELS = 16  # a side of an image
 AUDIO_STEPS, IMAGE_STEPS = 129, 50
 AUDIO_CHANNELS, IMAGE_CHANNELS = 64, PIXELS * PIXELS
 DIGITS = tuple(map(str, range(1, 10)))  # the paper trains on 1 to 7 and tests on 8 and 9
-ROWS = ZeroShotRows(("audio", "image"), SOURCE)
-FORWARD, BACK = ROWS.directions
+DIRECTIONS = Directions(("audio", "image"), SOURCE)
+FORWARD, BACK = DIRECTIONS.both
+on_split, over_splits = partial(SplitRow, DIRECTIONS), partial(DistributionRow, DIRECTIONS)
 # Smallest seen and unseen top-1 of an epoch that the published scripts report, in %.
 CLIP_FLOORS = {FORWARD: (65.0, 85.0), BACK: (70.0, 60.0)}
 SRNN_FLOORS = {FORWARD: (65.0, 70.0), BACK: (70.0, 60.0)}
@@ -112,9 +125,8 @@ def load(run: Run) -> PairedModalities:
     c = run.config
     options = {"kind": c.data_kind, "tiny": run.smoke}
     sets = (ntidigits.load(run.data_root, **options), nmnist.load(run.data_root, **options))
-    data = match(
-        *sets, ROWS.names, classes=DIGITS, limits=(None, c.images), fraction=c.validation_fraction
-    )
+    limits, fraction = (None, c.images), c.validation_fraction
+    data = match(*sets, DIRECTIONS.names, classes=DIGITS, limits=limits, fraction=fraction)
     split_by_name(c.unseen, data.classes)  # before any work
     clip_config(c, 64, targets=c.targets)
     _similarity(c)
@@ -221,12 +233,7 @@ def srnn_clip(config: AudioVisualConfig) -> list[Srnn]:
     """SRNN-CLIP as published: similarities are cosines, the loss takes raw dot products."""
     c = config
     both = trained_specs(c, c.trained_audio_const, c.trained_image_const)
-    recipe = ProjectionConfig(
-        c.trained_width, activation=c.activation, targets=c.targets,
-        temperature=c.trained_temperature, normalise=c.trained_normalised,
-        learning_rate=c.trained_rate, batch_size=c.trained_batch, epochs=c.trained_epochs,
-    )  # fmt: skip
-    return [Srnn(both, recipe)]
+    return [Srnn(both, srnn_config(c))]
 
 
 def prototypes(kind: str, width: int) -> Models:
@@ -244,7 +251,7 @@ def prototypes(kind: str, width: int) -> Models:
     return models
 
 
-def _prototype_rows() -> tuple[Row, ...]:
+def _prototype_rows() -> tuple[SplitRow, ...]:
     rows = []
     for kind, figures in PROTOTYPE_FIGURES.items():
         for width, paper in zip(PROTOTYPE_WIDTHS, figures, strict=True):
@@ -255,9 +262,9 @@ def _prototype_rows() -> tuple[Row, ...]:
             }
             name, models = f"{kind}-Prototype, {width}", prototypes(kind, width)
             rows += [
-                ROWS.on_split(name, models, paper_split, **options),
-                ROWS.trained_on_test_items(
-                    f"{name}, trains on test items", models, paper_split,
+                on_split(name, models, paper_split, **options),
+                TrainedOnTestItems(
+                    DIRECTIONS, f"{name}, trains on test items", models, paper_split,
                     floors=PROTOTYPE_FLOORS, **options,
                 ),
             ]  # fmt: skip
@@ -276,10 +283,26 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     return draw_zero_shot(run, rows, shown, picture, TABLE.name, 100 / len(split))
 
 
-def _clip_row(name: str, source: str, width: int, paper: tuple[float, float]) -> Row:
+def _clip_row(name: str, source: str, width: int, paper: tuple[float, float]) -> SplitRow:
     options = {"paper": {FORWARD: paper}, "floors": CLIP_FLOORS}
-    return ROWS.on_split(name, lsm_clip(source, width), paper_split, **options)
+    return on_split(name, lsm_clip(source, width), paper_split, **options)
 
+
+ROWS = (
+    _clip_row("LSM-CLIP, chip (RRAM)", CHIP, 64, (67.42, 87.5)),
+    _clip_row("LSM-CLIP, software", SOFTWARE, 64, (66.1, 88.0)),
+    _clip_row("LSM-CLIP, software, 128", SOFTWARE, 128, (67.4, 88.5)),
+    on_split("event counts, LSM-CLIP", event_clip, paper_split),
+    on_split("LSM-CLIP, windows and membranes", windowed_clip(CHIP), paper_split, restarts=5),
+    on_split("event counts, windows", windowed_clip(EVENTS), paper_split, restarts=5),
+    on_split("closed-form alignment", alignment, paper_split),
+    *_prototype_rows(),
+    on_split("SRNN-CLIP, trained", srnn_clip, paper_split,
+        paper={FORWARD: (82.28, 74.0)}, floors=SRNN_FLOORS, default=False,
+    ),
+    over_splits("LSM-CLIP, every two unseen digits", lsm_clip(CHIP, 64), every_pair),
+    over_splits("LSM-CLIP, permuted control", lsm_clip(CHIP, 64), every_pair, permuted=True),
+)  # fmt: skip
 
 TABLE = Table(
     name="audio_visual",
@@ -287,26 +310,7 @@ TABLE = Table(
     command="lsm/run_audio_visual.sh",
     paper_data=f"{ntidigits.INFO.name} + {nmnist.INFO.name}",
     config=AudioVisualConfig,
-    rows=(
-        _clip_row("LSM-CLIP, chip (RRAM)", CHIP, 64, (67.42, 87.5)),
-        _clip_row("LSM-CLIP, software", SOFTWARE, 64, (66.1, 88.0)),
-        _clip_row("LSM-CLIP, software, 128", SOFTWARE, 128, (67.4, 88.5)),
-        ROWS.on_split("event counts, LSM-CLIP", event_clip, paper_split),
-        ROWS.on_split(
-            "LSM-CLIP, windows and membranes", windowed_clip(CHIP), paper_split, restarts=5
-        ),
-        ROWS.on_split("event counts, windows", windowed_clip(EVENTS), paper_split, restarts=5),
-        ROWS.on_split("closed-form alignment", alignment, paper_split),
-        *_prototype_rows(),
-        ROWS.on_split(
-            "SRNN-CLIP, trained", srnn_clip, paper_split,
-            paper={FORWARD: (82.28, 74.0)}, floors=SRNN_FLOORS, default=False,
-        ),
-        ROWS.over_splits("LSM-CLIP, every two unseen digits", lsm_clip(CHIP, 64), every_pair),
-        ROWS.over_splits(
-            "LSM-CLIP, permuted control", lsm_clip(CHIP, 64), every_pair, permuted=True
-        ),
-    ),
+    rows=tuple(row.row() for row in ROWS),
     headlines=(
         "LSM-CLIP, chip (RRAM)",
         "event counts, LSM-CLIP",

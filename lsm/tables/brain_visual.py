@@ -7,6 +7,7 @@ Rows follow the published scripts `train_zero_shot_clip_enlarge_suploss.py` (LSM
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,16 +33,16 @@ from lsm.tables.brain_visual_models import (
     srnn_clip,
     srnn_prototypes,
 )
-from lsm.tables.common import CHIP
-from lsm.tables.zero_shot_features import EVENTS
+from lsm.tables.common import CHIP, ZeroShotConfig
 from lsm.tables.zero_shot_figures import draw_zero_shot, trained_model
-from lsm.tables.zero_shot_models import ZeroShotConfig
-from lsm.tables.zero_shot_rows import ZeroShotRows
+from lsm.tables.zero_shot_models import EVENTS
+from lsm.tables.zero_shot_rows import Directions, DistributionRow, SplitRow
 from lsm.zero_shot.modalities import PairedModalities, Split, match, split_by_name
 
 SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
-ROWS = ZeroShotRows(("neural", "letter"), SOURCE)
-FORWARD, BACK = ROWS.directions
+DIRECTIONS = Directions(("neural", "letter"), SOURCE)
+FORWARD, BACK = DIRECTIONS.both
+on_split, over_splits = partial(SplitRow, DIRECTIONS), partial(DistributionRow, DIRECTIONS)
 # Smallest seen and unseen top-1 of an epoch that the published scripts report, in %.
 CLIP_FLOORS = {FORWARD: (50.0, 70.0), BACK: (None, None)}
 NO_FLOORS = {FORWARD: (None, None), BACK: (None, None)}
@@ -141,9 +142,8 @@ def load(run: Run) -> PairedModalities:
         )
         neural = replace(neural, **dict(zip(("train", "test"), noisy, strict=True)))
     letters = emnist.load(run.data_root, **options).spikes
-    data = match(
-        neural, letters, ROWS.names, fraction=c.validation_fraction, test_copies=c.enlarge_test
-    )
+    options = {"fraction": c.validation_fraction, "test_copies": c.enlarge_test}
+    data = match(neural, letters, DIRECTIONS.names, **options)
     for names in (c.unseen, c.other_unseen):
         split_by_name(names, data.classes)  # before any work
     return data
@@ -207,54 +207,41 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     return [*drawn, draw_data(run, run.results / f"{TABLE.name}_data.png")]
 
 
+ROWS = (
+    on_split("LSM-CLIP, unseen s t u v", lsm_clip, best_split,
+        paper={FORWARD: (52.27, 70.83)}, floors=CLIP_FLOORS,
+    ),
+    on_split("LSM-CLIP, unseen s t u v, batch 128", small_batch, best_split,
+        paper={FORWARD: (50.15, 68.33)}, floors=CLIP_FLOORS,
+    ),
+    on_split("LSM-CLIP, unseen s t u v, T 0.001", low_temperature, best_split,
+        paper={FORWARD: (49.84, 60.0)}, floors=CLIP_FLOORS,
+    ),
+    on_split("LSM-CLIP, unseen w x y z", low_temperature, other_split,
+        paper={FORWARD: (48.93, 58.12)}, floors=CLIP_FLOORS,
+    ),
+    on_split("event counts, LSM-CLIP", event_clip, best_split),
+    on_split("LSM-CLIP, principal components", component_clip(CHIP), best_split, restarts=5),
+    on_split("event counts, principal components", component_clip(EVENTS), best_split, restarts=5),
+    on_split("closed-form alignment", alignment, best_split),
+    on_split("LSM-Prototype (ours)", lsm_prototypes, other_split),
+    on_split("SRNN-Prototype", srnn_prototypes, other_split, floors=NO_FLOORS, default=False),
+    on_split("SRNN-CLIP, trained", srnn_clip, other_split,
+        paper={FORWARD: (21.52, 61.67), BACK: (17.27, 33.33)}, floors=NO_FLOORS,
+        default=False,
+    ),
+    over_splits("LSM-CLIP, random four unseen letters", short_clip, random_choices),
+    over_splits("LSM-CLIP, four consecutive unseen letters", short_clip, consecutive_letters),
+    over_splits("LSM-CLIP, permuted control", short_clip, random_choices, permuted=True),
+)  # fmt: skip
+
 TABLE = Table(
     name="brain_visual",
     title="Brain-visual zero-shot transfer",
     command="lsm/run_brain_visual.sh",
     paper_data=f"{handwriting.INFO.name} + {emnist.INFO.name}",
     config=BrainVisualConfig,
-    rows=(
-        ROWS.on_split(
-            "LSM-CLIP, unseen s t u v", lsm_clip, best_split,
-            paper={FORWARD: (52.27, 70.83)}, floors=CLIP_FLOORS,
-        ),
-        ROWS.on_split(
-            "LSM-CLIP, unseen s t u v, batch 128", small_batch, best_split,
-            paper={FORWARD: (50.15, 68.33)}, floors=CLIP_FLOORS,
-        ),
-        ROWS.on_split(
-            "LSM-CLIP, unseen s t u v, T 0.001", low_temperature, best_split,
-            paper={FORWARD: (49.84, 60.0)}, floors=CLIP_FLOORS,
-        ),
-        ROWS.on_split(
-            "LSM-CLIP, unseen w x y z", low_temperature, other_split,
-            paper={FORWARD: (48.93, 58.12)}, floors=CLIP_FLOORS,
-        ),
-        ROWS.on_split("event counts, LSM-CLIP", event_clip, best_split),
-        ROWS.on_split(
-            "LSM-CLIP, principal components", component_clip(CHIP), best_split, restarts=5
-        ),
-        ROWS.on_split(
-            "event counts, principal components", component_clip(EVENTS), best_split, restarts=5
-        ),
-        ROWS.on_split("closed-form alignment", alignment, best_split),
-        ROWS.on_split("LSM-Prototype (ours)", lsm_prototypes, other_split),
-        ROWS.on_split(
-            "SRNN-Prototype", srnn_prototypes, other_split, floors=NO_FLOORS, default=False
-        ),
-        ROWS.on_split(
-            "SRNN-CLIP, trained", srnn_clip, other_split,
-            paper={FORWARD: (21.52, 61.67), BACK: (17.27, 33.33)}, floors=NO_FLOORS,
-            default=False,
-        ),
-        ROWS.over_splits("LSM-CLIP, random four unseen letters", short_clip, random_choices),
-        ROWS.over_splits(
-            "LSM-CLIP, four consecutive unseen letters", short_clip, consecutive_letters
-        ),
-        ROWS.over_splits(
-            "LSM-CLIP, permuted control", short_clip, random_choices, permuted=True
-        ),
-    ),
+    rows=tuple(row.row() for row in ROWS),
     headlines=(
         "LSM-CLIP, unseen s t u v",
         "event counts, LSM-CLIP",

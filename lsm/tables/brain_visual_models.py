@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 from lsm.data.stand_ins.brain_visual_strokes import SIDE
 from lsm.encode import StateFeatures
 from lsm.reservoir import ReservoirSpec
-from lsm.tables.common import CHIP
-from lsm.tables.zero_shot_features import EVENTS, FrozenFeatures, Specs
+from lsm.tables.common import CHIP, clip_config, prototype_config, srnn_config
 from lsm.tables.zero_shot_models import (
+    EVENTS,
     Alignment,
     Clip,
+    FrozenFeatures,
     Prototypes,
+    Specs,
     Srnn,
-    clip_config,
-    prototype_config,
 )
 from lsm.tables.zero_shot_rows import Models
 from lsm.training.recurrent import TrainedSpec
 from lsm.zero_shot.projections import ProjectionConfig
-from lsm.zero_shot.similarity import cosine_with_query_expansion
+from lsm.zero_shot.retrieval import cosine_with_query_expansion
 
 if TYPE_CHECKING:
     from lsm.tables.brain_visual import BrainVisualConfig
@@ -143,13 +143,8 @@ def srnn_clip(config: "BrainVisualConfig") -> list[Srnn]:
     """SRNN-CLIP as published."""
     c = config
     consts = c.trained_neural_const, c.trained_letter_const
-    recipe = ProjectionConfig(
-        c.trained_width, activation=c.activation, targets=c.targets,
-        temperature=c.trained_temperature, normalise=c.trained_normalised,
-        learning_rate=c.trained_rate, batch_size=c.trained_batch, epochs=c.trained_epochs,
-    )  # fmt: skip
     both = trained_specs(c, consts, (c.threshold, c.threshold))
-    return [Srnn(both, recipe, published_neurons=PAPER_NEURONS, copies=c.enlarge_train)]
+    return [Srnn(both, srnn_config(c), copies=c.enlarge_train)]
 
 
 def srnn_prototypes(config: "BrainVisualConfig") -> list[Srnn]:
@@ -160,6 +155,4 @@ def srnn_prototypes(config: "BrainVisualConfig") -> list[Srnn]:
     recipe = prototype_config(
         c, c.prototype_width, learning_rate=c.trained_rate, epochs=c.trained_epochs,
     )  # fmt: skip
-    return [
-        Srnn(both, recipe, prototypes=True, published_neurons=PAPER_NEURONS, copies=c.enlarge_train)
-    ]
+    return [Srnn(both, recipe, prototypes=True, copies=c.enlarge_train)]

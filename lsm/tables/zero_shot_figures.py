@@ -25,8 +25,7 @@ from lsm.zero_shot.modalities import (
     make_pool,
 )
 from lsm.zero_shot.projections import Features
-from lsm.zero_shot.retrieval import Pool
-from lsm.zero_shot.similarity import Similarity
+from lsm.zero_shot.retrieval import Pool, Similarity
 
 IN_PLANE = 400  # items a modality in the plane, at most 40 of a class
 IN_MATRIX = 180  # items a modality in the similarity matrix

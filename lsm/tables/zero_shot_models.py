@@ -1,14 +1,18 @@
-"""What the zero-shot tables train: constants, frozen features, and models on them."""
+"""What the zero-shot tables train: frozen features, and models on them or on the spikes."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
-from harness.config import constant
+import numpy as np
+
 from harness.protocol import Run
-from lsm.tables.common import LsmConfig
-from lsm.tables.zero_shot_features import FrozenFeatures
+from lsm.encode import StateFeatures, encode
+from lsm.reservoir import ReservoirSpec
+from lsm.tables.common import make_reservoir
 from lsm.training.recurrent import TrainedSpec
 from lsm.zero_shot.alignment import RidgeAlignment
 from lsm.zero_shot.encoders import (
@@ -18,60 +22,109 @@ from lsm.zero_shot.encoders import (
     SpikingEncoders,
     first_weights,
 )
-from lsm.zero_shot.modalities import Split
-from lsm.zero_shot.projections import ProjectionConfig, ProjectionTraining
-from lsm.zero_shot.similarity import Similarity, centred_cosine, cosine
+from lsm.zero_shot.modalities import TEST, PairedModalities, Split
+from lsm.zero_shot.principal import principal
+from lsm.zero_shot.projections import Features, ProjectionConfig, ProjectionTraining
+from lsm.zero_shot.retrieval import Similarity, centred_cosine, cosine
 from lsm.zero_shot.training import Pairs, Seed, Training
 
 PENALTIES = tuple(10.0**e for e in range(-3, 5))
-PUBLISHED_EPOCHS = 100  # of every zero-shot script
 PROTOTYPE_WIDTHS = (64, 128, 256, 512, 1024)
+Specs = tuple[ReservoirSpec, ReservoirSpec]
+EVENTS = "event counts"  # the rival of both kinds of reservoir: no random layer
+RATES = StateFeatures(), StateFeatures()
+
+
+class Encoded(NamedTuple):
+    """Features of all items of both modalities, and what they cost."""
+
+    features: Features
+    seconds: float
+    fixed_weights: int
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig(LsmConfig):
-    """Constants that both tables have; edit them here or with --set name=value."""
+class FrozenFeatures:
+    """What projections are trained on: nothing in it is trained but principal axes.
 
-    validation_fraction: float = constant(
-        1 / 6, "part of the training items (of their makers, where known) to choose on",
-        low=0.001, high=0.9,
-    )  # fmt: skip
-    selection_splits: int = constant(
-        3, "choices of further classes left out, on which epochs are chosen", low=1, smoke=2
-    )
-    temperature: float = constant(1.0, "of the contrastive loss (LSM, code)", low=1e-4)
-    learning_rate: float = constant(1e-3, "of Adam (LSM, code)", low=1e-9)
-    batch_size: int = constant(8, "pairs a step (LSM, code)", low=2)
-    epochs: int = constant(100, "of the projections (LSM, code)", low=1, smoke=4)
-    layers: int = constant(1, "linear layers of a projection (LSM, code: OneFC)", low=1, high=3)
-    activation: str = constant(
-        "gelu", "after each of them: gelu, relu, sigmoid, tanh or none (LSM, code)"
-    )
-    spike_counts: bool = constant(
-        False, "features are spikes a window, not a step (not visible in the published code)"
-    )
-    rival_windows: int = constant(5, "time windows of the rows of event counts", low=1, high=49)
-    prototype_rate: float = constant(1e-3, "of Adam in the prototype rows (LSM, code)", low=1e-9)
-    prototype_epochs: int = constant(100, "of the prototype rows (LSM, code)", low=1, smoke=2)
-    prototype_batch: int = constant(
-        1568, "pairs a step of the prototype rows (LSM, code: all of them)", low=2
-    )
-    prototype_temperature: float = constant(
-        1.0, "what squared distances are divided by (LSM, code: none)", low=1e-4
-    )
-    trained_rate: float = constant(1e-3, "of Adam in the SRNN rows (LSM, code)", low=1e-9)
-    trained_epochs: int = constant(100, "of the SRNN rows (LSM, code)", low=1, smoke=1)
-    trained_width: int = constant(64, "of SRNN-CLIP's common space (LSM, code)", low=1)
-    trained_normalised: bool = constant(
-        False, "SRNN-CLIP's loss takes embeddings of length 1 (not visible in the published code)"
-    )
-    trained_recurrent_gain: float = constant(
-        0.1, "first recurrent over first input weights of the SRNN rows (not visible; at 1, "
-        "gradients through a hundred steps overflow)", low=0,
-    )  # fmt: skip
-    largest_gradient: float | None = constant(
-        None, "norm that SRNN gradients are cut to; none: not cut (LSM, code)", low=1e-9
-    )
+    Attributes:
+        source: SOFTWARE or CHIP reservoirs, or EVENTS: counts of the input itself.
+        specs: of both reservoirs.
+        reads: of both; of EVENTS the windows alone.
+        standardised: mean 0 and deviation 1 over the training items.
+        components: so many principal components a modality, see `principal`; None: all features.
+    """
+
+    source: str
+    specs: Specs
+    reads: tuple[StateFeatures, StateFeatures] = RATES
+    standardised: bool = False
+    components: int | None = None
+
+    def encode(self, run: Run, seed: int, split: Split) -> Encoded:
+        """Features of chip `seed`; reservoirs run once, shared by all rows of the chip.
+
+        Args:
+            run: its data, device and constants.
+            seed: of the chip.
+            split: principal axes are those of its seen classes.
+        """
+        both = []
+        for n in (0, 1):
+            key = (self.source, self.specs[n], self.reads[n], n)
+            both.append(run.shared(key, seed, partial(self._of_chip, run, seed, n)))
+        features, seconds = zip(*both, strict=True)
+        weights = 0 if self.source == EVENTS else sum(spec.weights for spec in self.specs)
+        if self.standardised:
+            features = standardised(features, run.data)
+        if self.components is not None:
+            features = principal(features, run.data, split, self.components)
+        return Encoded(features, sum(seconds), weights)
+
+    def _of_chip(
+        self, run: Run, seed: int, n: int, _: list[int]
+    ) -> dict[int, tuple[np.ndarray, float]]:
+        # A chip at a time: encoding several at once saves nothing.
+        started, modality = time.perf_counter(), run.data.modalities[n]
+        trains, windows = modality.trains, self.reads[n].windows
+        if self.source == EVENTS:
+            x = trains.counts(windows) * np.float32(windows / trains.steps)
+        else:
+            spec = self.specs[n]
+            reservoir = make_reservoir(run.config, seed, self.source, spec, f"{modality.name} ")
+            options = {"seed": 2 * seed + n, "device": run.device}
+            x = encode(trains, reservoir, self.reads[n], **options)
+        if run.config.spike_counts:
+            x = x * np.float32(trains.steps / windows)
+        return {seed: (x, time.perf_counter() - started)}
+
+    def width(self, run: Run) -> int:
+        """Features of both modalities before principal components are taken."""
+        if self.source == EVENTS:
+            inputs = [modality.trains.inputs for modality in run.data.modalities]
+            return sum(n * r.windows for n, r in zip(inputs, self.reads, strict=True))
+        return sum(r.width(s.neurons) for r, s in zip(self.reads, self.specs, strict=True))
+
+    @property
+    def note(self) -> str:
+        """What a reader has to know."""
+        first = self.reads[0]
+        parts = [self.source] if self.source == EVENTS else []
+        parts += [f"{first.windows} windows" if first.windows > 1 else "rates"]
+        parts += [f"{first.membranes} membranes"] if first.membranes else []
+        parts += ["standardised"] if self.standardised else []
+        parts += [f"{self.components} principal components"] if self.components else []
+        return ", ".join(parts)
+
+
+def standardised(features: Features, data: PairedModalities) -> Features:
+    """Mean 0 and deviation 1 of each feature over the training items."""
+    scaled = []
+    for x, modality in zip(features, data.modalities, strict=True):
+        train = x[modality.subset != TEST]
+        deviation = train.std(0)
+        scaled.append((x - train.mean(0)) / np.where(deviation > 0, deviation, 1))
+    return tuple(scaled)
 
 
 class Cost(NamedTuple):
@@ -121,8 +174,33 @@ class ZeroShotModel(ABC):
         """What a reader has to know."""
 
 
+class OnFeatures(ZeroShotModel):
+    """A model whose items are frozen features.
+
+    Attributes:
+        features: of both modalities.
+    """
+
+    features: FrozenFeatures
+
+    def cost(self, run: Run, seed: int, split: Split) -> Cost:
+        """Weights and seconds of one model."""
+        encoded = self.features.encode(run, seed, split)
+        trained = self.trained_weights(self.features.width(run), split)
+        return Cost(encoded.fixed_weights, trained, encoded.seconds)
+
+    @abstractmethod
+    def trained_weights(self, inputs: int, split: Split) -> int:
+        """Of one model.
+
+        Args:
+            inputs: features of both modalities before principal components are taken.
+            split: of the classes.
+        """
+
+
 @dataclass(frozen=True)
-class Clip(ZeroShotModel):
+class Clip(OnFeatures):
     """LSM-CLIP: two projections of frozen features, trained by contrast."""
 
     features: FrozenFeatures
@@ -138,28 +216,22 @@ class Clip(ZeroShotModel):
         x = self.features.encode(run, seed, split).features
         return ProjectionTraining(x, pairs, seeds, self.config, run.device)
 
-    def cost(self, run: Run, seed: int, split: Split) -> Cost:
+    def trained_weights(self, inputs: int, split: Split) -> int:  # noqa: ARG002
         """Principal axes count as trained."""
-        encoded, inputs = self.features.encode(run, seed, split), self.features.width(run)
         axes, count = 0, self.features.components
         if count is not None:
             axes, inputs = count * inputs, 2 * count
         width, layers = self.config.width, self.config.layers
-        trained = axes + inputs * width + 2 * (layers - 1) * width**2
-        return Cost(encoded.fixed_weights, trained, encoded.seconds)
+        return axes + inputs * width + 2 * (layers - 1) * width**2
 
     @property
     def note(self) -> str:
         """Features and recipe."""
-        c = self.config
-        recipe = (
-            f"{c.targets} targets, T {c.temperature:g}, batch {c.batch_size}, {c.epochs} epochs"
-        )
-        return f"{self.features.note}; {recipe}"
+        return f"{self.features.note}; {_contrast_note(self.config)}"
 
 
 @dataclass(frozen=True)
-class Alignment(ZeroShotModel):
+class Alignment(OnFeatures):
     """Closed-form alignment, see `lsm.zero_shot.alignment`; the candidates are the penalties."""
 
     features: FrozenFeatures
@@ -175,14 +247,11 @@ class Alignment(ZeroShotModel):
         seeds: Sequence[Seed],  # noqa: ARG002
     ) -> Training:
         """Ridge regressions of each model's pairs."""
-        x = self.features.encode(run, seed, split).features
-        return RidgeAlignment(x, pairs, PENALTIES)
+        return RidgeAlignment(self.features.encode(run, seed, split).features, pairs, PENALTIES)
 
-    def cost(self, run: Run, seed: int, split: Split) -> Cost:
+    def trained_weights(self, inputs: int, split: Split) -> int:
         """A weight a feature and seen class."""
-        encoded = self.features.encode(run, seed, split)
-        trained = self.features.width(run) * len(split.seen)
-        return Cost(encoded.fixed_weights, trained, encoded.seconds)
+        return inputs * len(split.seen)
 
     @property
     def note(self) -> str:
@@ -191,7 +260,7 @@ class Alignment(ZeroShotModel):
 
 
 @dataclass(frozen=True)
-class Prototypes(ZeroShotModel):
+class Prototypes(OnFeatures):
     """LSM-Prototype: two linear projections of frozen features, trained by `prototype_loss`."""
 
     features: FrozenFeatures
@@ -206,11 +275,9 @@ class Prototypes(ZeroShotModel):
         encoders = [LinearEncoders(widths, self.config, one) for one in seeds]
         return PrototypeTraining(x, encoders, pairs, seeds, self.config, device=run.device)
 
-    def cost(self, run: Run, seed: int, split: Split) -> Cost:
+    def trained_weights(self, inputs: int, split: Split) -> int:  # noqa: ARG002
         """A weight a feature and dimension."""
-        encoded = self.features.encode(run, seed, split)
-        trained = self.features.width(run) * self.config.width
-        return Cost(encoded.fixed_weights, trained, encoded.seconds)
+        return inputs * self.config.width
 
     @property
     def note(self) -> str:
@@ -226,13 +293,11 @@ class Srnn(ZeroShotModel):
         specs: of both networks; inputs, steps and classes follow data and width.
         config: of the training.
         prototypes: SRNN-Prototype, else SRNN-CLIP.
-        published_neurons: of each encoder; None: not visible.
     """
 
     specs: tuple[TrainedSpec, TrainedSpec]
     config: ProjectionConfig
     prototypes: bool = False
-    published_neurons: int | None = None
     trained_through_time: bool = True
     copies: int = 1
 
@@ -267,11 +332,7 @@ class Srnn(ZeroShotModel):
     @property
     def note(self) -> str:
         """Recipe."""
-        c = self.config
-        recipe = (
-            f"{c.targets} targets, T {c.temperature:g}, batch {c.batch_size}, {c.epochs} epochs"
-        )
-        what = _prototype_note(c) if self.prototypes else recipe
+        what = (_prototype_note if self.prototypes else _contrast_note)(self.config)
         return f"{self.specs[0].neurons} trained neurons a modality, end to end; {what}"
 
 
@@ -281,36 +342,3 @@ def _contrast_note(c: ProjectionConfig) -> str:
 
 def _prototype_note(c: ProjectionConfig) -> str:
     return f"prototypes, T {c.temperature:g}, batch {c.batch_size}, {c.epochs} epochs"
-
-
-def clip_config(config: ZeroShotConfig, width: int, **changes: object) -> ProjectionConfig:
-    """LSM-CLIP's projections and training, from the run's constants.
-
-    Args:
-        config: the constants.
-        width: of the common space.
-        changes: fields of `ProjectionConfig` that differ.
-    """
-    c = config
-    usual = {
-        "layers": c.layers, "activation": c.activation, "temperature": c.temperature,
-        "learning_rate": c.learning_rate, "batch_size": c.batch_size, "epochs": c.epochs,
-    }  # fmt: skip
-    return ProjectionConfig(width, **(usual | changes))
-
-
-def prototype_config(config: ZeroShotConfig, width: int, **changes: object) -> ProjectionConfig:
-    """The prototype rows' plain linear projections and training, from the run's constants.
-
-    Args:
-        config: the constants.
-        width: of the common space.
-        changes: fields of `ProjectionConfig` that differ.
-    """
-    c = config
-    usual = {
-        "activation": "none", "temperature": c.prototype_temperature,
-        "learning_rate": c.prototype_rate, "batch_size": c.prototype_batch,
-        "epochs": c.prototype_epochs,
-    }  # fmt: skip
-    return ProjectionConfig(width, **(usual | changes))

@@ -1,7 +1,7 @@
 """Rows of the zero-shot tables: one split by each protocol, and a distribution over splits."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,15 +9,9 @@ import numpy as np
 
 from harness.checkpoint import Checkpoint
 from harness.protocol import Measurement, Metric, Row, Run
-from harness.selection import PASSING, History, Oracle, Validation
-from lsm.tables.zero_shot_models import ZeroShotConfig, ZeroShotModel
-from lsm.tables.zero_shot_protocols import (
-    Figures,
-    floors_note,
-    published,
-    top1,
-    validated,
-)
+from harness.selection import PASSING, History, Oracle, Published, Validation
+from lsm.tables.common import ZeroShotConfig
+from lsm.tables.zero_shot_models import ZeroShotModel
 from lsm.zero_shot.modalities import Split, pool_note
 from lsm.zero_shot.retrieval import TOP_K
 from lsm.zero_shot.selection import (
@@ -31,11 +25,12 @@ from lsm.zero_shot.splits import SelectionSplit, leave_out_more, shared_selectio
 
 SUMMARIES = {"mean": np.mean, "median": np.median, "lowest": np.min, "highest": np.max}
 Models = Callable[[ZeroShotConfig], Sequence[ZeroShotModel]]
+Figures = Mapping[str, tuple[float | None, float | None]]  # direction -> seen and unseen, in %
 
 
 @dataclass(frozen=True)
-class ZeroShotRows:
-    """Makes the rows of a table.
+class Directions:
+    """Both directions of a table's queries, and where the paper's figures are from.
 
     Attributes:
         names: of the modalities; the first one's items are the paper's queries.
@@ -46,204 +41,237 @@ class ZeroShotRows:
     source: str
 
     @property
-    def directions(self) -> tuple[str, str]:
-        """Both, that of the paper's headline first."""
+    def both(self) -> tuple[str, str]:
+        """That of the paper's headline first."""
         return " -> ".join(self.names), " -> ".join(self.names[::-1])
 
-    def on_split(
-        self,
-        name: str,
-        models: Models,
-        split: Callable[[Run], Split],
-        *,
-        paper: Figures | None = None,
-        floors: Figures | None = None,
-        restarts: int = 1,
-        default: bool = True,
-        pool_size: Callable[[ZeroShotConfig], int] = lambda c: c.pool_size,
-    ) -> Row:
-        """Models on one split; the candidates are the epochs of all of them.
+    def metric(self, direction: str, pool: str, paper: Figures) -> Metric:
+        """Top-1 of a pool, with the paper's figure where there is one."""
+        figure = paper.get(direction, (None, None))[POOLS.index(pool)]
+        source = None if figure is None else self.source
+        return Metric(top1(direction, pool), paper=figure, paper_source=source)
 
-        Args:
-            name: of the row.
-            models: from the constants.
-            split: of the classes.
-            paper: published top-1 figures of each direction.
-            floors: of the published rule; None: a row of ours, which no script measured.
-            restarts: models from other first weights; figures are their mean.
-            default: see `Row`.
-            pool_size: items a class in a pool, from the constants.
-        """
-        measure = partial(
-            self._measure_split, name, models, split,
-            floors=floors, restarts=restarts, pool_size=pool_size,
-        )  # fmt: skip
-        return Row(name, measure, self._metrics(paper or {}, floors, honest=True), default)
+    def published_metrics(self, paper: Figures, floors: Figures) -> list[Metric]:
+        """Top-1 by the published rule, and how many epochs pass its floors."""
+        metrics = [
+            self.metric(direction, pool, paper)._replace(protocol="published")
+            for direction in floors
+            for pool in POOLS
+        ]
+        for direction, lowest in floors.items():
+            if lowest[0] is not None:
+                name = f"{direction}, {PASSING}"
+                metrics.append(Metric(name, unit="epochs", protocol="published"))
+        return metrics
 
-    def trained_on_test_items(
-        self,
-        name: str,
-        models: Models,
-        split: Callable[[Run], Split],
-        *,
-        paper: Figures,
-        floors: Figures,
-        pool_size: Callable[[ZeroShotConfig], int],
-        default: bool = True,
-    ) -> Row:
-        """A prototype model as its published script trains it; it has no honest figure.
 
-        Args:
-            name: of the row.
-            models: one, from the constants.
-            split: of the classes.
-            paper: published top-1 figures of each direction.
-            floors: of the published rule.
-            pool_size: items a class in a pool, from the constants.
-            default: see `Row`.
-        """
-        measure = partial(
-            self._measure_trained_on_test, name, models, split, floors=floors, pool_size=pool_size
+@dataclass(frozen=True)
+class SplitRow:
+    """Models on one split of the classes; the candidates are the epochs of all of them.
+
+    Attributes:
+        directions: of the table.
+        name: of the row.
+        models: from the constants.
+        split: of the classes.
+        paper: published top-1 figures of each direction.
+        floors: of the published rule; None: a row of ours, which no script measured.
+        restarts: models from other first weights; figures are their mean.
+        default: see `Row`.
+        pool_size: items a class in a pool, from the constants.
+    """
+
+    directions: Directions
+    name: str
+    models: Models
+    split: Callable[[Run], Split]
+    paper: Figures = dataclasses.field(default_factory=dict)
+    floors: Figures | None = None
+    restarts: int = 1
+    default: bool = True
+    pool_size: Callable[[ZeroShotConfig], int] = lambda c: c.pool_size
+
+    def row(self) -> Row:
+        """The line of the table."""
+        return Row(self.name, self.measure, tuple(self.metrics()), self.default)
+
+    def metrics(self) -> list[Metric]:
+        """By each protocol."""
+        first, back = self.directions.both
+        ahead, behind = (
+            [self.directions.metric(d, pool, self.paper) for pool in POOLS] for d in (first, back)
         )
-        return Row(name, measure, self._metrics(paper, floors, honest=False), default)
+        published = self.directions.published_metrics(self.paper, self.floors or {})
+        rest = [f"{d}, {pool} top-{k}" for d in (first, back) for k in TOP_K[1:] for pool in POOLS]
+        return [*ahead, *published, *behind, *map(Metric, rest)]
 
-    def over_splits(
-        self,
-        name: str,
-        models: Models,
-        splits: Callable[[Run], Sequence[Split]],
-        *,
-        permuted: bool = False,
-        default: bool = True,
-    ) -> Row:
-        """Unseen top-1 over many splits; `details` holds every one of them.
-
-        Args:
-            name: of the row.
-            models: from the constants.
-            splits: of the classes.
-            permuted: the control, see `score_candidates`.
-            default: see `Row`.
-        """
-        measure = partial(self._measure_splits, models, splits, permuted)
-        metrics = [Metric(f"unseen top-1, {key}") for key in SUMMARIES]
-        metrics += [Metric("seen top-1, mean"), Metric("unseen top-1, mean", protocol="oracle")]
-        return Row(name, measure, tuple(metrics), default)
-
-    def _measure_split(
-        self,
-        name: str,
-        models: Models,
-        split: Callable[[Run], Split],
-        run: Run,
-        seed: int,
-        *,
-        floors: Figures | None,
-        restarts: int,
-        pool_size: Callable[[ZeroShotConfig], int],
-    ) -> Measurement:
-        chosen, every = split(run), models(run.config)
-        size = pool_size(run.config)
-        selection = leave_out_more(chosen, run.config.selection_splits)
+    def measure(self, run: Run, seed: int) -> Measurement:
+        """Each direction at the epoch that held-out classes choose, and by the published rule."""
+        split, models = self.split(run), self.models(run.config)
+        size = self.pool_size(run.config)
+        selection = leave_out_more(split, run.config.selection_splits)
         scores = score_models_of(
-            run, seed, every, [chosen], selection, size, restarts=restarts,
-            checkpoint=_checkpoint(run, name, seed, every),
+            run, seed, models, [split], selection, size, restarts=self.restarts,
+            checkpoint=_checkpoint(run, self.name, seed, models),
         )  # fmt: skip
         (history,) = scores.histories
-        values = validated(history, self.directions)
-        notes = [model.note for model in every]
-        if floors is not None:
-            values |= published(history, floors)
-            notes.append(floors_note(floors))
-        if restarts > 1:
-            notes.append(f"{restarts} first weights, their mean")
+        values = validated(history, self.directions.both)
+        notes = [model.note for model in models]
+        if self.floors is not None:
+            values |= published(history, self.floors)
+            notes.append(floors_note(self.floors))
+        if self.restarts > 1:
+            notes.append(f"{self.restarts} first weights, their mean")
         curves = history.curves()  # of the first direction, seen top-1
-        details = {f"history {seed}": curves} if every[0].trained_through_time else {}
-        return _measurement(run, seed, every, chosen, values, scores, size, notes, details)
+        details = {f"history {seed}": curves} if models[0].trained_through_time else {}
+        return _measurement(run, seed, models, split, values, scores, size, notes, details)
 
-    def _measure_trained_on_test(
-        self,
-        name: str,
-        models: Models,
-        split: Callable[[Run], Split],
-        run: Run,
-        seed: int,
-        *,
-        floors: Figures,
-        pool_size: Callable[[ZeroShotConfig], int],
-    ) -> Measurement:
-        chosen, every = split(run), models(run.config)
-        size = pool_size(run.config)
-        (model,) = every
+
+@dataclass(frozen=True)
+class TrainedOnTestItems(SplitRow):
+    """A prototype model as its published script trains it, on test items: no honest figure."""
+
+    def metrics(self) -> list[Metric]:
+        """By the published rule alone."""
+        return self.directions.published_metrics(self.paper, self.floors)
+
+    def measure(self, run: Run, seed: int) -> Measurement:
+        """Each direction by the published rule."""
+        split, models = self.split(run), self.models(run.config)
+        size = self.pool_size(run.config)
+        (model,) = models
         scores = score_trained_on_test_items(
-            run.data, chosen, partial(model.training, run, seed, chosen),
+            run.data, split, partial(model.training, run, seed, split),
             Scoring(size, model.similarity), seed=seed,
-            checkpoint=_checkpoint(run, name, seed, every),
+            checkpoint=_checkpoint(run, self.name, seed, models),
         )  # fmt: skip
-        values = published(scores.histories[0], floors)
-        notes = ["trains on test items of the seen classes", model.note, floors_note(floors)]
-        return _measurement(run, seed, every, chosen, values, scores, size, notes, {})
+        values = published(scores.histories[0], self.floors)
+        notes = ["trains on test items of the seen classes", model.note, floors_note(self.floors)]
+        return _measurement(run, seed, models, split, values, scores, size, notes, {})
 
-    def _measure_splits(
-        self,
-        models: Models,
-        splits: Callable[[Run], Sequence[Split]],
-        permuted: bool,
-        run: Run,
-        seed: int,
-    ) -> Measurement:
-        chosen, every = list(splits(run)), models(run.config)
-        selection, size = shared_selection_splits(chosen), run.config.pool_size
-        options = {"permuted": permuted, "top1_only": True}
-        scores = score_models_of(run, seed, every, chosen, selection, size, **options)
-        seen, unseen, best = [], [], []
-        name_seen, name_unseen = (top1(self.directions[0], pool) for pool in POOLS)
-        for history in scores.histories:
-            for rule, name, values in (
-                (Validation(name_seen), name_seen, seen),
-                (Validation(name_unseen), name_unseen, unseen),
-                (Oracle(name_unseen), name_unseen, best),
-            ):
-                values.append(history.test[rule.choose(history).candidate][name])
+
+@dataclass(frozen=True)
+class DistributionRow:
+    """Unseen top-1 over many splits; `details` holds every one of them.
+
+    Attributes:
+        directions: of the table; the first one is measured.
+        name: of the row.
+        models: from the constants.
+        splits: of the classes.
+        permuted: the control, see `score_candidates`.
+    """
+
+    directions: Directions
+    name: str
+    models: Models
+    splits: Callable[[Run], Sequence[Split]]
+    permuted: bool = False
+
+    def row(self) -> Row:
+        """The line of the table."""
+        metrics = [Metric(f"unseen top-1, {key}") for key in SUMMARIES]
+        metrics += [Metric("seen top-1, mean"), Metric("unseen top-1, mean", protocol="oracle")]
+        return Row(self.name, self.measure, tuple(metrics))
+
+    def measure(self, run: Run, seed: int) -> Measurement:
+        """Every split at the epoch that its selection models choose, and at the best on test."""
+        splits, models = list(self.splits(run)), self.models(run.config)
+        selection, size = shared_selection_splits(splits), run.config.pool_size
+        options = {"permuted": self.permuted, "top1_only": True}
+        scores = score_models_of(run, seed, models, splits, selection, size, **options)
+        name_seen, name_unseen = (top1(self.directions.both[0], pool) for pool in POOLS)
+        seen, unseen, best = (
+            [h.test[rule.choose(h).candidate][rule.score] for h in scores.histories]
+            for rule in (Validation(name_seen), Validation(name_unseen), Oracle(name_unseen))
+        )
         values = {f"unseen top-1, {key}": float(of(unseen)) for key, of in SUMMARIES.items()}
         values["seen top-1, mean"] = float(np.mean(seen))
         values["unseen top-1, mean (oracle)"] = float(np.mean(best))
         details = {
             f"unseen {seed}": unseen,
             f"unseen (oracle) {seed}": best,
-            f"splits {seed}": [list(one) for one in chosen],
+            f"splits {seed}": [list(one) for one in splits],
         }
-        notes = [f"{len(chosen)} splits", *(model.note for model in every)]
-        return _measurement(run, seed, every, chosen[0], values, scores, size, notes, details)
+        notes = [f"{len(splits)} splits", *(model.note for model in models)]
+        return _measurement(run, seed, models, splits[0], values, scores, size, notes, details)
 
-    def _metrics(
-        self, paper: Figures, floors: Figures | None, *, honest: bool
-    ) -> tuple[Metric, ...]:
-        metrics = []
-        first, back = self.directions
-        if honest:
-            metrics += [self._metric(first, pool, paper) for pool in POOLS]
-        for direction in floors or {}:
-            metrics += [
-                self._metric(direction, pool, paper)._replace(protocol="published")
-                for pool in POOLS
-            ]
-        for direction, lowest in (floors or {}).items():
-            if lowest[0] is not None:
-                name = f"{direction}, {PASSING}"
-                metrics.append(Metric(name, unit="epochs", protocol="published"))
-        if honest:
-            metrics += [self._metric(back, pool, paper) for pool in POOLS]
-            rest = [
-                f"{d}, {pool} top-{k}" for d in self.directions for k in TOP_K for pool in POOLS
-            ]
-            metrics += [Metric(name) for name in rest if not name.endswith("top-1")]
-        return tuple(metrics)
 
-    def _metric(self, direction: str, pool: str, paper: Figures) -> Metric:
-        figure = paper.get(direction, (None, None))[POOLS.index(pool)]
-        source = None if figure is None else self.source
-        return Metric(top1(direction, pool), paper=figure, paper_source=source)
+def top1(direction: str, pool: str) -> str:
+    """Name of a score."""
+    return f"{direction}, {pool} top-1"
+
+
+def published_rule(direction: str, floors: tuple[float | None, float | None]) -> Published:
+    """The published scripts' choice of an epoch, each direction on its own.
+
+    Args:
+        direction: "audio -> image" for instance.
+        floors: smallest seen and unseen top-1 of an epoch that may be reported.
+    """
+    lowest = {
+        top1(direction, pool): floor
+        for pool, floor in zip(POOLS, floors, strict=True)
+        if floor is not None
+    }
+    return Published(top1(direction, "seen"), lowest)
+
+
+def validated(history: History, directions: Sequence[str]) -> dict[str, float]:
+    """Each direction and pool at the candidate that held-out items choose by its top-1.
+
+    Args:
+        history: of one split.
+        directions: "audio -> image" for instance.
+    """
+    values = {}
+    for direction in directions:
+        for pool in POOLS:
+            chosen = Validation(top1(direction, pool)).choose(history).candidate
+            for k in TOP_K:
+                name = f"{direction}, {pool} top-{k}"
+                values[name] = history.test[chosen][name]
+    return values
+
+
+def published(history: History, floors: Figures) -> dict[str, float]:
+    """Each direction at its own epoch, seen and unseen, and how many epochs pass its floors.
+
+    Args:
+        history: of one split.
+        floors: of each direction, see `published_rule`.
+    """
+    values = {}
+    for direction, lowest in floors.items():
+        rule = published_rule(direction, lowest)
+        chosen = rule.choose(history).candidate
+        for pool in POOLS:
+            name = top1(direction, pool)
+            values[f"{name} (published)"] = history.test[chosen][name]
+        if rule.floors:
+            passing = [
+                all(scores[name] >= low for name, low in rule.floors.items())
+                for scores in history.test
+            ]
+            values[f"{direction}, {PASSING} (published)"] = float(sum(passing))
+    return values
+
+
+def floors_note(floors: Figures) -> str:
+    """What a reader has to know of the floors, or "".
+
+    Args:
+        floors: of each direction, see `published_rule`.
+    """
+    parts = [
+        f"{direction} seen {seen:g} and unseen {unseen:g}"
+        for direction, (seen, unseen) in floors.items()
+        if seen is not None
+    ]
+    if not parts:
+        return ""
+    none = "where no epoch passes, the best seen one is shown"
+    return f"published rule's floors in %: {', '.join(parts)}; {none}"
 
 
 def score_models_of(

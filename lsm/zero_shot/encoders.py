@@ -10,14 +10,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from harness.errors import UserError
 from lsm.spikes import SpikeTrains
 from lsm.training.recurrent import RecurrentNetwork, TrainedSpec
-from lsm.zero_shot.losses import contrastive_loss, prototype_loss
 from lsm.zero_shot.projections import ACTIVATIONS, Features, ProjectionConfig, Projections
 from lsm.zero_shot.retrieval import Embed, Pool
-from lsm.zero_shot.training import Batches, GradientTraining, Pairs, Seed, adam, check_pairs
+from lsm.zero_shot.training import (
+    Batches,
+    GradientTraining,
+    Pairs,
+    Seed,
+    adam,
+    check_pairs,
+    contrastive_loss,
+)
 
 AT_ONCE = 512  # items embedded together
 
@@ -54,7 +62,7 @@ class SpikingEncoders(PairEncoder):
     def forward(self, modality: int, trains: SpikeTrains) -> torch.Tensor:
         """Embeddings (B, d) of the spike trains of modality 0 or 1."""
         out = ACTIVATIONS[self.config.activation](self.networks[modality](trains))
-        return nn.functional.normalize(out, dim=-1) if self.config.normalise else out
+        return functional.normalize(out, dim=-1) if self.config.normalise else out
 
     @property
     def trained_weights(self) -> int:
@@ -205,3 +213,35 @@ class PrototypeTraining(EncoderTraining):
             query_labels = torch.from_numpy(np.concatenate(self.queries.labels)).to(labels.device)
         temperature = self.config.temperature
         return prototype_loss(queries, query_labels, support, support_labels, temperature)
+
+
+def prototype_loss(
+    queries: torch.Tensor,
+    query_labels: torch.Tensor,
+    support: torch.Tensor,
+    support_labels: torch.Tensor,
+    temperature: float = 1.0,
+) -> torch.Tensor:
+    """Cross-entropy of queries against class prototypes (Snell et al., 2017).
+
+    p_c is the mean of the support embeddings of class c, of both modalities; the loss is
+
+        - log softmax_c(-|q - p_c|^2 / temperature) at the query's own class
+
+    averaged over queries. The published scripts show one score of image and audio queries
+    together and one set of prototypes; distance and inner form are not visible.
+
+    Args:
+        queries: (Q, d) embeddings, of both modalities one after the other.
+        query_labels: (Q,) classes; queries of a class without support do not count.
+        support: (S, d) embeddings, likewise.
+        support_labels: (S,) classes.
+        temperature: what scores are divided by.
+    """
+    classes, index = torch.unique(support_labels, return_inverse=True)
+    member = functional.one_hot(index, len(classes)).to(support.dtype)
+    prototypes = member.T @ support / member.sum(0)[:, None]
+    known = torch.isin(query_labels, classes)
+    q, own = queries[known], torch.searchsorted(classes, query_labels[known])
+    squares = q.square().sum(-1)[:, None] + prototypes.square().sum(-1) - 2 * q @ prototypes.T
+    return functional.cross_entropy(-squares / temperature, own)

@@ -14,15 +14,16 @@ from torch import nn
 from torch.nn import functional
 
 from harness.errors import UserError
-from lsm.zero_shot.losses import TARGETS, contrastive_loss
 from lsm.zero_shot.retrieval import Embed
 from lsm.zero_shot.training import (
+    TARGETS,
     Batches,
     GradientTraining,
     Pairs,
     Seed,
     adam,
     check_pairs,
+    contrastive_loss,
 )
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -49,7 +50,6 @@ class ProjectionConfig:
         learned_scale: learn 1 / temperature, at most 100 or its start if that is more.
         normalise: embeddings of length 1.
         learning_rate: of Adam.
-        weight_decay: of AdamW; 0 is Adam.
         batch_size: pairs a step.
         epochs: passes over the pairs.
     """
@@ -62,7 +62,6 @@ class ProjectionConfig:
     learned_scale: bool = False
     normalise: bool = False
     learning_rate: float = 1e-3
-    weight_decay: float = 0.0
     batch_size: int = 8
     epochs: int = 100
 
@@ -76,7 +75,7 @@ class ProjectionConfig:
                 raise UserError(f"{name} is {value!r}: one of {', '.join(map(str, allowed))}")
         if min(self.width, self.epochs) < 1 or self.batch_size < 2:
             raise UserError(f"{self}: width and epochs must be 1 or more, batch_size 2 or more")
-        if not (self.temperature > 0 and self.learning_rate > 0 and self.weight_decay >= 0):
+        if not (self.temperature > 0 and self.learning_rate > 0):
             raise UserError(f"{self}: temperature and learning_rate must be above 0")
 
 
@@ -185,7 +184,7 @@ class ProjectionTraining(GradientTraining):
         self.model = Projections((features[0].shape[1], features[1].shape[1]), config, seeds)
         self.model = self.model.to(device)
         self.batches = Batches(pairs, config.batch_size, seeds, device)
-        self.optimiser = adam(self.model, config.learning_rate, config.weight_decay)
+        self.optimiser = adam(self.model, config.learning_rate)
 
     def epochs(self, after: int = 0) -> Iterator[tuple[int, Embed]]:
         """One epoch at a time."""

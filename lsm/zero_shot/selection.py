@@ -25,8 +25,7 @@ from lsm.zero_shot.modalities import (
     make_pairs,
     make_pool,
 )
-from lsm.zero_shot.retrieval import Embed, Pool, score_names, score_pool
-from lsm.zero_shot.similarity import Similarity, cosine
+from lsm.zero_shot.retrieval import Embed, Pool, Similarity, cosine, score_names, score_pool
 from lsm.zero_shot.splits import SPLIT_SEED, SelectionSplit
 from lsm.zero_shot.training import MakeTraining, Pairs, Seed, Training
 

@@ -1,4 +1,4 @@
-"""Training that can be looked at after every epoch, left, and gone on with."""
+"""Training by contrast of pairs: it can be looked at after every epoch, left, and gone on with."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,7 @@ from harness.errors import UserError
 from lsm.zero_shot.retrieval import Embed
 
 Seed = int | Sequence[int]
+TARGETS = ("identity", "soft", "labels")  # of the contrastive loss
 
 
 class Pairs(NamedTuple):
@@ -58,11 +59,62 @@ def check_pairs(pairs: Sequence[Pairs], seeds: Sequence[Seed]) -> None:
         raise UserError(f"a model with {fewest} training pairs: contrast needs 2 or more")
 
 
-def adam(model: nn.Module, learning_rate: float, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Adam, or AdamW with weight decay, for what is trained of a model."""
+def adam(model: nn.Module, learning_rate: float) -> torch.optim.Adam:
+    """Adam for what is trained of a model."""
     parameters = [p for p in model.parameters() if p.requires_grad]
-    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
-    return kind(parameters, learning_rate, weight_decay=weight_decay, fused=True)
+    return torch.optim.Adam(parameters, learning_rate, fused=True)
+
+
+def contrastive_loss(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    targets: str = "identity",
+    scale: torch.Tensor | float = 1.0,
+) -> torch.Tensor:
+    """Symmetric cross-entropy between the similarities of a batch and its targets.
+
+    Logits are scale * first @ second^T. The targets of a row are
+
+        identity   1 for its own partner (CLIP)
+        soft       softmax((first first^T + second second^T) / (2 scale)), gradients included,
+                   as in the public simple-CLIP code
+        labels     equal for all items of its class, which add to 1 (supervised contrast)
+
+    and those of a column are the transposed matrix, as in simple-CLIP. Which of them the LSM
+    paper trains with is not visible: the module with its loss is not published.
+
+    Args:
+        first: (M, B, d) embeddings of M models.
+        second: (M, B, d), item i is the partner of `first` i.
+        labels: (M, B) classes; only `targets="labels"` looks at them.
+        targets: "identity", "soft" or "labels".
+        scale: 1 / temperature, a number or (M, 1, 1).
+
+    Returns:
+        (M,) losses, each the mean over its batch.
+    """
+    logits = scale * (first @ second.mT)
+    wanted = _targets(first, second, labels, targets, scale)
+    rows = (wanted * logits.log_softmax(-1)).sum(-1)
+    columns = (wanted * logits.log_softmax(-2)).sum(-2)
+    return -(rows + columns).mean(-1) / 2
+
+
+def _targets(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    labels: torch.Tensor,
+    targets: str,
+    scale: torch.Tensor | float,
+) -> torch.Tensor:
+    if targets == "identity":
+        return torch.eye(first.shape[1], dtype=first.dtype, device=first.device)
+    if targets == "soft":
+        return ((first @ first.mT + second @ second.mT) / (2 * scale)).softmax(-1)
+    same = (labels[:, :, None] == labels[:, None, :]).to(first.dtype)
+    return same / same.sum(-1, keepdim=True)
 
 
 class Batches:

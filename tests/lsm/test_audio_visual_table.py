@@ -9,7 +9,7 @@ from harness.protocol import Run
 from harness.selection import History, Published
 from lsm.tables import audio_visual as table
 from lsm.tables.audio_visual import BACK, FORWARD, AudioVisualConfig
-from lsm.tables.zero_shot_protocols import published, published_rule, validated
+from lsm.tables.zero_shot_rows import published, published_rule, validated
 from lsm.training.recurrent import TrainedSpec
 from lsm.zero_shot.encoders import ContrastiveTraining, PrototypeTraining, SpikingEncoders
 from lsm.zero_shot.projections import ProjectionConfig

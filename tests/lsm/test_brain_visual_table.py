@@ -78,7 +78,7 @@ def test_trained_encoders_learn(name, floor, tmp_path):
     )  # fmt: skip
     both = faint("a", 192, 0.18), faint("b", 784, 0.05)
     run = Run(config, [0], "cpu", tmp_path, tmp_path, table="brain_visual")
-    run.data = match(*both, table.ROWS.names)
+    run.data = match(*both, table.DIRECTIONS.names)
     (row,) = (row for row in table.TABLE.rows if row.name == name)
     with torch_threads(1):
         measurement = row.measure(run, 0)

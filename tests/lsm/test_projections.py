@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from lsm.zero_shot.losses import contrastive_loss
 from lsm.zero_shot.projections import (
     ACTIVATIONS,
     LARGEST_SCALE,
@@ -15,7 +14,7 @@ from lsm.zero_shot.projections import (
     ProjectionTraining,
 )
 from lsm.zero_shot.retrieval import topk_accuracy
-from lsm.zero_shot.training import Pairs
+from lsm.zero_shot.training import Pairs, contrastive_loss
 
 # Two pairs in the plane: logits are [[2, 0], [1, 3]].
 FIRST = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
@@ -114,7 +113,7 @@ def example(models=3, each=8):
     [
         SMALL,
         replace(SMALL, targets="identity", normalise=True, learned_scale=True, temperature=0.1),
-        replace(SMALL, targets="labels", layers=2, weight_decay=0.1, batch_size=5),
+        replace(SMALL, targets="labels", layers=2, batch_size=5),
     ],
 )
 def test_a_stack_is_as_many_single_trainings(recipe):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lsm.zero_shot.encoders import LinearEncoders, PrototypeTraining
-from lsm.zero_shot.losses import prototype_loss
+from lsm.zero_shot.encoders import LinearEncoders, PrototypeTraining, prototype_loss
 from lsm.zero_shot.projections import ProjectionConfig
 from lsm.zero_shot.retrieval import Pool
 from lsm.zero_shot.training import Pairs

@@ -5,12 +5,12 @@ import torch
 from harness.errors import UserError
 from lsm.zero_shot.retrieval import (
     Pool,
+    cosine,
     first_items,
     score_names,
     score_pool,
     topk_accuracy,
 )
-from lsm.zero_shot.similarity import cosine
 
 ITEMS = torch.tensor([0, 0, 1, 2])
 QUERIES = torch.tensor([0, 1, 2])

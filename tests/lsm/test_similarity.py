@@ -1,12 +1,11 @@
 import pytest
 import torch
 
-from lsm.zero_shot.similarity import (
+from lsm.zero_shot.retrieval import (
     centred_cosine,
     cosine,
     cosine_with_query_expansion,
     dot_product,
-    negative_squared_distance,
     principal_axis,
 )
 
@@ -16,9 +15,6 @@ def test_similarities_by_hand():
     second = torch.tensor([[0.0, 2.0], [1.0, 0.0], [-1.0, 0.0]])
     assert dot_product(first, second)[0].tolist() == [8, 3, -3]
     assert cosine(first, second)[0].tolist() == pytest.approx([0.8, 0.6, -0.6])
-    assert negative_squared_distance(first, second)[1].tolist() == pytest.approx(
-        [-5, 0, -4], abs=1e-5
-    )
     # About their means (2, 2) and (0, 2/3) the first items are (1, 2) and (0, 4/3).
     assert centred_cosine(first, second)[0, 0].item() == pytest.approx(2 / 5**0.5)
     moved = centred_cosine(first + 7, second - 3)
