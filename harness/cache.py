@@ -42,7 +42,7 @@ def key_of(
     """
     whole = hashlib.sha256(json.dumps(settings, sort_keys=True, default=_plain).encode())
     for module in code:
-        whole.update(_code_digest(Path(module.__file__)))
+        whole.update(code_digest(Path(module.__file__)))
     for path in files:
         status = path.stat()
         name = path.absolute().as_posix()
@@ -58,7 +58,8 @@ def _plain(value: object) -> object:
     raise TypeError(f"{value!r} cannot be part of a key")
 
 
-def _code_digest(path: Path) -> bytes:
+def code_digest(path: Path) -> bytes:
+    """SHA-256 of a source file without its comments, docstrings and layout."""
     tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -12,6 +12,7 @@ import torch
 
 from harness.config import checked, describe, smoke_config, with_settings
 from harness.datasets import data_root, project_root
+from harness.done import missing_rows
 from harness.errors import UserError, exits_cleanly
 from harness.figures import draw_learning_curves, draw_table
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
@@ -50,6 +51,11 @@ def parser(table: Table) -> Parser:
         "--restart", action="store_true", help="do not go on from an interrupted run's checkpoints"
     )
     options.add_argument(
+        "--missing",
+        action="store_true",
+        help="only rows that are not measured yet: see docs/scale.md",
+    )
+    options.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="constants"
     )
     return options
@@ -77,6 +83,9 @@ def main(table: Table, argv: list[str] | None = None) -> int:
         table=table.name, smoke=options.smoke, restart=options.restart,
     )  # fmt: skip
     run.data = table.load(run)
+    if options.missing and not (rows := missing_rows(table, run, rows)):
+        print(f"{table.title}: every row is measured, with these constants, chips, data and code")
+        return 0
     _announce(table, run, rows)
     started = time.perf_counter()
     results = _measure(table, run, rows)

@@ -124,6 +124,11 @@ class Table:
     next_step: str = ""
     headlines: tuple[str, ...] = ()
 
+    @property
+    def package(self) -> str:
+        """The package that its code lies in."""
+        return self.load.__module__.partition(".")[0]
+
 
 class Run:
     """One run of a table: configuration, data, and what its rows share.

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from harness.chips import identity
+from harness.code_key import code_key
 from harness.config import shown
 from harness.errors import UserError
 from harness.parallel import cores
@@ -204,6 +205,7 @@ def result_rows(
         ),
         "created": now(),
         "commit": commit(),
+        "code": code_key(table.package),
         "machine": machine(run.device),
         "config": recorded(run.config),
         "data": run.data.record._asdict(),

@@ -132,15 +132,19 @@ def by_row(records: list[Record]) -> Iterator[tuple[str, dict[str, dict[str, Rec
         yield row, metrics
 
 
-def table_lines(records: list[Record]) -> Iterator[tuple[str, ...]]:
-    """Cells under `PAGE_HEAD`, a line a metric."""
-    for row, metrics in by_row(records):
-        for metric, protocols in metrics.items():
-            first = next(iter(protocols.values()))
-            _, _, paper, _, chips, data, _, weights, seconds = cells(first)
-            figures = (figure(protocols.get(p)) for p in ("validation", "published", "oracle"))
-            unit = "" if first["unit"] in ("%", "") else f" ({first['unit']})"
-            yield row, metric + unit, paper, *figures, chips, data, weights, seconds
+def metrics_of(records: list[Record]) -> Iterator[dict[str, Record]]:
+    """Every metric of every row: its records by protocol."""
+    for _, metrics in by_row(records):
+        yield from metrics.values()
+
+
+def table_line(protocols: dict[str, Record]) -> tuple[str, ...]:
+    """Cells under `PAGE_HEAD` of one metric: its records by protocol."""
+    first = next(iter(protocols.values()))
+    row, metric, paper, _, chips, data, _, weights, seconds = cells(first)
+    figures = (figure(protocols.get(p)) for p in ("validation", "published", "oracle"))
+    unit = "" if first["unit"] in ("%", "") else f" ({first['unit']})"
+    return row, metric + unit, paper, *figures, chips, data, weights, seconds
 
 
 def headlines(results: Results) -> Iterator[tuple[str, ...]]:
@@ -169,8 +173,8 @@ def table_page(results: Results, folder: Path) -> str:
     """One table in Markdown: its data, all figures, and how to measure each row again."""
     records = results["rows"]
     parts = [f"## {results['title']}", "", f"`bash {results['command']}`", ""]
-    parts += [f"- {text}" for text in dict.fromkeys(map(_measured_on, records))]
-    parts += ["", _markdown(PAGE_HEAD, list(table_lines(records))), ""]
+    parts += [f"- {text}" for text in dict.fromkeys(map(measured_on, records))]
+    parts += ["", _markdown(PAGE_HEAD, [table_line(m) for m in metrics_of(records)]), ""]
     for what in ("table", "learning"):
         drawn = folder / f"{results['table']}_{what}.png"
         if drawn.exists():
@@ -180,19 +184,36 @@ def table_page(results: Results, folder: Path) -> str:
     return "\n".join([*parts, "", "</details>", ""])
 
 
+def benchmarks(folder: Path) -> dict[str, dict[str, Any]]:
+    """The content of every benchmark's file, by the name of its module."""
+    names = sorted(folder.glob("bench_*.json"))
+    return {f"benchmarks.{f.stem.removeprefix('bench_')}": json.loads(f.read_text()) for f in names}
+
+
+def benchmark_lines(stored: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Cells of one benchmark under `BENCH_HEAD`, a line a case, without its name."""
+    for case in stored["cases"]:
+        times = (f"{case[which]:.3g}" for which in ("ms_ours", "ms_peer"))
+        agrees = "yes" if case["agrees"] else "no"
+        yield (
+            case["case"],
+            case["peer"],
+            str(case["threads"]),
+            *times,
+            f"{case['ratio']:.1f}",
+            agrees,
+        )
+
+
 def benchmark_page(benchmarks: dict[str, dict[str, Any]]) -> str:
     """Every benchmark in Markdown, by name: the machine and a line a case."""
     rows = [
-        (
-            f"`{name}`", case["case"], case["peer"], str(case["threads"]),
-            f"{case['ms_ours']:.3g}", f"{case['ms_peer']:.3g}", f"{case['ratio']:.1f}",
-            "yes" if case["agrees"] else "no",
-        )
-        for name, benchmark in benchmarks.items()
-        for case in benchmark["cases"]
-    ]  # fmt: skip
+        (f"`{name}`", *line)
+        for name, stored in benchmarks.items()
+        for line in benchmark_lines(stored)
+    ]
     about = [
-        f"- `python -m {name}`: {_machine(stored['machine'])}{_when(stored)}"
+        f"- `python -m {name}`: {machine_words(stored['machine'])}{when(stored)}"
         for name, stored in benchmarks.items()
     ]
     what = "Milliseconds a cloud or sample, medians; `ratio` is the peer's time over ours."
@@ -201,10 +222,7 @@ def benchmark_page(benchmarks: dict[str, dict[str, Any]]) -> str:
 
 def results_page(folder: Path) -> str:
     """The whole of `RESULTS.md`."""
-    names = sorted(folder.glob("bench_*.json"))
-    stored = {
-        f"benchmarks.{f.stem.removeprefix('bench_')}": json.loads(f.read_text()) for f in names
-    }
+    stored = benchmarks(folder)
     parts = [ABOUT, *(table_page(results, folder) for results in tables(folder))]
     return "\n".join([*parts, *([benchmark_page(stored)] if stored else [])])
 
@@ -263,7 +281,8 @@ def _under_title(results: Results) -> Iterator[tuple[str, ...]]:
     yield from headlines(results)
 
 
-def _measured_on(record: Record) -> str:
+def measured_on(record: Record) -> str:
+    """The data of a record, in words."""
     data = record["data"]
     counts = f"{data['train']:,} to train, {data['test']:,} to test"
     return f"{data['kind']} data: {data['name']}, {counts} (sha256 {data['sha256'][:12]})"
@@ -271,16 +290,18 @@ def _measured_on(record: Record) -> str:
 
 def _again(record: Record) -> str:
     note = f": {record['note']}" if record["note"] else ""
-    return f"- `{record['command']}`{_when(record)}; {_machine(record['machine'])}{note}"
+    return f"- `{record['command']}`{when(record)}; {machine_words(record['machine'])}{note}"
 
 
-def _when(record: Record) -> str:
+def when(record: Record) -> str:
+    """Date and commit of a record, in words."""
     if "created" not in record:
         return ""
     return f", {record['created'][:10]}, commit {record['commit']}"
 
 
-def _machine(machine: dict[str, Any]) -> str:
+def machine_words(machine: dict[str, Any]) -> str:
+    """A machine, in words."""
     words = [machine["processor"], machine.get("vectors"), _counted(machine["cores"], "core")]
     return " ".join(word for word in words if word)
 
