@@ -1,8 +1,10 @@
 """Data that are made once and kept: arrays, and the folders of stand-ins.
 
-A folder's name ends in a key of everything that it was made from: source files, settings, and the
-code of its makers. Where any of them changes, it is made anew; older folders may be deleted. It is
-written whole or not at all, as plain files; nothing is pickled.
+A folder's name ends in a key of everything that it was made from: source files, settings, the code
+of its makers, and the version of this format. Where any of them changes, it is made anew; older
+folders may be deleted. It is written whole or not at all, by one process at a time, as plain files;
+nothing is pickled. `SHA256SUMS` in it has the checksum of every file: a folder with a file that is
+missing, altered or cut short is made anew.
 """
 
 import ast
@@ -22,6 +24,11 @@ import numpy as np
 
 from harness.datasets import mark_kind, writable_root
 from harness.errors import UserError
+from harness.files import in_use, locked, parsing, read_text, unwritable
+
+NOT_KEPT = "not kept for the next run"
+FORMAT = 2  # of a kept folder, counts in its key
+SUMS = "SHA256SUMS"  # lines "<sha256> <size> <time of change in ns> <name>"
 
 
 def key_of(
@@ -40,6 +47,7 @@ def key_of(
     Returns:
         16 hexadecimal digits.
     """
+    settings["format"] = FORMAT
     whole = hashlib.sha256(json.dumps(settings, sort_keys=True, default=_plain).encode())
     for module in code:
         whole.update(code_digest(Path(module.__file__)))
@@ -102,30 +110,73 @@ def checksum_of(folder: Path, paths: Iterable[Path], *, sample_bytes: int = 1 <<
 def new_folder(folder: Path) -> Iterator[Path]:
     """Fill a temporary sibling of `folder`, which takes its place only when all went well.
 
+    Its files' checksums are written into it. What an earlier process left half done is removed.
+
     Raises:
         UserError: the folder cannot be made or written, for instance because the disk is full.
     """
-    temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(folder)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        yield temporary
-        if folder.exists():  # made of something else, or by another process meanwhile
-            shutil.rmtree(folder)
         try:
+            temporary.chmod(0o755)  # mkdtemp makes it private
+            yield temporary
+            _write_sums(temporary)
+            if folder.exists():  # damaged, else nobody had asked for a new one
+                shutil.rmtree(folder)
             temporary.replace(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror or error}); name a writable data"
-            " folder with --data, or make room"
-        ) from error
-    finally:
-        if temporary is not None:
+        finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(folder, error, "--data names the data folder") from error
+
+
+def _remove_left(folder: Path) -> None:
+    # Temporary folders of this one, and of others that no process is making any more.
+    for left in folder.parent.glob(".*-*"):
+        made = left.with_name(left.name[1:].rpartition("-")[0])
+        if left.is_dir() and (made == folder or not in_use(made)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _write_sums(folder: Path) -> None:
+    lines = []
+    for path in _files_in(folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        status, name = path.stat(), path.relative_to(folder).as_posix()
+        lines.append(f"{digest} {status.st_size} {status.st_mtime_ns} {name}\n")
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file of a kept folder is there and has the content that was written.
+
+    A file whose size and time of change are as they were is not read again.
+    """
+    if not (folder / SUMS).is_file():
+        return False
+    try:
+        rows = [line.split(" ", 3) for line in read_text(folder / SUMS).splitlines()]
+        names = [path.relative_to(folder).as_posix() for path in _files_in(folder)]
+        if names != [name for *_, name in rows]:
+            return False
+        return all(_unchanged(folder / row[3], *row[:3]) for row in rows)
+    except (OSError, ValueError):  # a damaged list, or a file that cannot be read
+        return False
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS)
+
+
+def _unchanged(path: Path, digest: str, size: str, changed_ns: str) -> bool:
+    status = path.stat()
+    if (str(status.st_size), str(status.st_mtime_ns)) == (size, changed_ns):
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
 def cached_arrays(
@@ -151,25 +202,29 @@ def cached_arrays(
     Returns:
         The arrays by name.
     """
-    folder = root / "cache" / f"{name}-{key}"
     try:
-        folder = writable_root(root) / "cache" / folder.name
-        return _load(folder, "r" if memory_map else None)
-    except (UserError, OSError, ValueError, TypeError, EOFError):
-        arrays = make()
-    try:
-        with new_folder(folder) as temporary:
-            for n, array in arrays.items():
-                np.save(temporary / f"{n}.npy", array, allow_pickle=False)
-            (temporary / "arrays.json").write_text(json.dumps(list(arrays)))
+        folder = writable_root(root) / "cache" / f"{name}-{key}"
     except UserError as error:
-        print(f"not kept for the next run: {error}", file=sys.stderr)
+        print(f"{NOT_KEPT}: {error}", file=sys.stderr)
+        return make()
+    with locked(folder):  # a second process waits, then finds what the first one made
+        if is_whole(folder):
+            return _load(folder, "r" if memory_map else None)
+        arrays = make()
+        try:
+            with new_folder(folder) as temporary:
+                for n, array in arrays.items():
+                    np.save(temporary / f"{n}.npy", array, allow_pickle=False)
+                (temporary / "arrays.json").write_text(json.dumps(list(arrays)))
+        except UserError as error:
+            print(f"{NOT_KEPT}: {error}", file=sys.stderr)
     return arrays
 
 
 def _load(folder: Path, mode: str | None) -> dict[str, np.ndarray]:
-    names = json.loads((folder / "arrays.json").read_text())
-    return {n: np.load(folder / f"{n}.npy", mode, allow_pickle=False) for n in names}
+    with parsing(folder, "folder of arrays", "remove it and run again"):
+        names = json.loads(read_text(folder / "arrays.json"))
+        return {n: np.load(folder / f"{n}.npy", mode, allow_pickle=False) for n in names}
 
 
 def stand_in(
@@ -198,9 +253,10 @@ def stand_in(
         UserError: the folder cannot be written.
     """
     folder = parent / f"{kind}{'-tiny' if tiny else ''}-{key}"
-    if not folder.is_dir():
-        print(f"{doing} ({kind}) into {folder}; this happens once", flush=True)
-        with new_folder(folder) as temporary:
-            write(temporary)
-            mark_kind(temporary, kind)
+    with locked(folder):
+        if not is_whole(folder):
+            print(f"{doing} ({kind}) into {folder}; this happens once", flush=True)
+            with new_folder(folder) as temporary:
+                write(temporary)
+                mark_kind(temporary, kind)
     return folder

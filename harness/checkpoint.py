@@ -1,19 +1,20 @@
 """What a training run leaves on disk after every epoch, and goes on from after a kill."""
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import nn
 
 from harness.errors import UserError
+from harness.files import parsing, read_file, replacing
 
+RESTART = "--restart trains anew, or put a whole file there"
 ABOUT = "about"  # the member that is not an array of the model or the optimiser
 
 
@@ -48,24 +49,20 @@ class Checkpoint:
         """Replace the file, whole or not at all.
 
         Raises:
-            UserError: the disk is full or the folder is not writable.
+            UserError: the disk is full or the folder is not writable, or the training diverged.
         """
         arrays = _arrays(model, optimiser)
-        about = {"key": self.key, "progress": progress._asdict(), "digest": _digest(arrays)}
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays, **{ABOUT: np.array(json.dumps(about))})
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
+        if not all(np.isfinite(array).all() for array in arrays.values()):
             raise UserError(
-                f"{self.path} cannot be written ({error.strerror}): free some space and run "
-                "again; finished epochs are kept"
-            ) from error
+                f"training diverged in epoch {progress.epoch}, its weights are no finite numbers:"
+                " choose a lower learning rate (--set)"
+            )
+        about = {"key": self.key, "progress": progress._asdict(), "digest": _digest(arrays)}
+        with (
+            replacing(self.path, "finished epochs are kept") as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.savez(file, **arrays, **{ABOUT: np.array(json.dumps(about))})
 
     def load(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
         """Put model and optimiser where the file says; without a file, all stays as it is.
@@ -82,10 +79,8 @@ class Checkpoint:
                 f"{self.path} is of another configuration ({odd}): "
                 "--restart trains anew, or move the file away"
             )
-        try:
+        with parsing(self.path, "checkpoint of this network", RESTART):
             _restore(model, optimiser, arrays)
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise self._damaged(error) from error
         return Progress(**about["progress"])
 
     def remove(self) -> None:
@@ -93,20 +88,15 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        try:
-            with np.load(self.path, allow_pickle=False) as stored:
+        content = read_file(self.path)
+        with parsing(self.path, "whole checkpoint", RESTART):
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 arrays = dict(stored)
             about = json.loads(str(arrays.pop(ABOUT)))
             if about["digest"] != _digest(arrays):
                 raise ValueError("its arrays were altered")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise self._damaged(error) from error
+            Progress(**about["progress"])
         return arrays, about
-
-    def _damaged(self, error: Exception) -> UserError:
-        return UserError(
-            f"{self.path} is damaged ({error}): --restart trains anew, or put a whole file there"
-        )
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any], path: str = "") -> Iterator[str]:

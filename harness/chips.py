@@ -2,11 +2,11 @@
 
 import hashlib
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from harness.config import constant
 from harness.errors import UserError
+from harness.files import read_file
 from rram import Chip, Device
 from rram.crossbar import ReadConfig
 
@@ -71,8 +71,5 @@ def identity(constants: Any) -> dict[str, Any]:  # noqa: ANN401
     named = asdict(constants)
     path = named.get("conductance_map")
     if path is not None:
-        try:
-            named["conductance_map"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise UserError(f"conductance_map {path} cannot be read ({error.strerror})") from error
+        named["conductance_map"] = hashlib.sha256(read_file(path)).hexdigest()
     return named

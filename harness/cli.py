@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from harness.datasets import data_root, project_root
 from harness.done import missing_rows
 from harness.errors import UserError, exits_cleanly
 from harness.figures import draw_learning_curves, draw_table
+from harness.journal import Journal
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
-from harness.records import Journal, check_writable, merge_results, result_rows
+from harness.records import check_writable, merge_results, result_rows
 from harness.report import text_table
 
 
@@ -151,26 +153,42 @@ def _announce(table: Table, run: Run, rows: list[Row]) -> None:
 
 
 def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
-    journal = Journal(run.results / f"{table.name}.partial.jsonl", run)
-    if len(journal):
-        print(f"resumed  {len(journal)} measurements of an interrupted run are kept")
+    with Journal(run.results / f"{table.name}.partial.jsonl", run) as journal:
+        if len(journal):
+            print(f"resumed  {len(journal)} measurements of an interrupted run are kept")
+        done = _measured(journal, run, rows)
+        finished = [
+            record for row in rows for record in result_rows(table, row, done[row.name], run)
+        ]
+        results = merge_results(run.results / f"{table.name}.json", run, table, finished)
+        journal.remove()
+    return results
+
+
+def _measured(journal: Journal, run: Run, rows: list[Row]) -> dict[str, list[Measurement]]:
+    """Every row on every chip, chip by chip; what the journal has is not measured again."""
     done: dict[str, list[Measurement]] = {row.name: [] for row in rows}
-    results: dict = {}
     for seed in run.seeds:
         for row in rows:
             if row.chips is not None and seed >= row.chips:
                 continue
             measurement = journal.get(row.name, seed)
             if measurement is None:
-                measurement = row.measure(run, seed)
+                measurement = _finite(row, row.measure(run, seed))
                 journal.add(row.name, seed, measurement, run.checkpoints)
             done[row.name].append(measurement)
             _say(row, seed, done[row.name])
         run.release(seed)
-    finished = [record for row in rows for record in result_rows(table, row, done[row.name], run)]
-    results = merge_results(run.results / f"{table.name}.json", run, table, finished)
-    journal.remove()
-    return results
+    return done
+
+
+def _finite(row: Row, measurement: Measurement) -> Measurement:
+    odd = [name for name, value in measurement.values.items() if not math.isfinite(value)]
+    if odd:
+        raise UserError(
+            f"row {row.name!r}: {odd[0]} is no finite number; choose less extreme constants (--set)"
+        )
+    return measurement
 
 
 def _figures(table: Table, run: Run, records: list[dict]) -> Iterator[Path]:

@@ -7,8 +7,11 @@ import types
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import UserError
+from rram.files import is_number
 
 C = TypeVar("C")
+LONGEST_SHOWN = 80  # letters of a wrong value
+LARGEST = 2**31 - 1  # of a whole number: what torch and numpy take as a size on every system
 KINDS = {bool: "true or false", type(None): "none"}  # in words
 
 
@@ -19,6 +22,7 @@ def constant(
     low: float | None = None,
     high: float | None = None,
     smoke: Any = None,  # noqa: ANN401
+    choices: tuple[str, ...] = (),
 ) -> Any:  # noqa: ANN401
     """A field of a table's configuration.
 
@@ -28,8 +32,9 @@ def constant(
         low: smallest value allowed.
         high: largest value allowed.
         smoke: value in a `--smoke` run, where it differs.
+        choices: the texts allowed, beside None; any where there are none.
     """
-    metadata = {"about": about, "low": low, "high": high, "smoke": smoke}
+    metadata = {"about": about, "low": low, "high": high, "smoke": smoke, "choices": choices}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -69,12 +74,19 @@ def checked(config: C) -> C:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         low, high = field.metadata.get("low"), field.metadata.get("high")
+        choices = field.metadata.get("choices")
+        if choices and value is not None and value not in choices:
+            allowed = " or ".join(choices)
+            raise UserError(f"{field.name} is {shown(value)}: it must be {allowed}")
         for one in value if isinstance(value, tuple) else (value,):
             if one is None or isinstance(one, str):
                 continue
             below, above = low is not None and one < low, high is not None and one > high
-            if below or above or not math.isfinite(one):
-                raise UserError(f"{field.name} is {shown(value)}: it must be {_range(low, high)}")
+            whole = isinstance(one, int)
+            if below or above or not (abs(one) <= LARGEST if whole else math.isfinite(one)):
+                high = LARGEST if whole and high is None else high
+                wrong = shown(value)[:LONGEST_SHOWN]
+                raise UserError(f"{field.name} is {wrong}: it must be {_range(low, high)}")
     return config
 
 
@@ -113,13 +125,15 @@ def _parsed(name: str, text: str, hint: Any) -> Any:  # noqa: ANN401
             return _parsed_tuple(name, text, kind)
         if kind is bool and text.lower() in ("true", "false"):
             return text.lower() == "true"
-        if kind in (int, float, str):
+        if kind is str and "\0" not in text:
+            return text
+        if kind in (int, float) and is_number(text):
             try:
                 return kind(text)
             except ValueError:
                 continue
     names = " or ".join(KINDS.get(kind, getattr(kind, "__name__", kind)) for kind in kinds)
-    raise UserError(f"--set {name}={text}: expected {names}")
+    raise UserError(f"--set {name}={text[:LONGEST_SHOWN]}: expected {names}")
 
 
 def _parsed_tuple(name: str, text: str, kind: Any) -> tuple:  # noqa: ANN401

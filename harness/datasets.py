@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness.errors import UserError, exits_cleanly
+from harness.files import read_text
 
 KINDS = ("real", "simulated-sensor", "synthetic")
 ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -71,9 +72,16 @@ def data_root(argument: str | Path | None = None) -> Path:
     if not named:
         return project_root() / "data"
     root = Path(named).expanduser()
-    if not root.is_dir():
+    if not _is_folder(root):
         raise UserError(f"data folder {root} is not there: give --data or DATA_ROOT a folder")
     return root
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that no folder can have
+        return False
 
 
 def writable_root(root: Path) -> Path:
@@ -103,9 +111,9 @@ def kind_of(folder: Path) -> str:
     marker = folder / KIND_FILE
     if not marker.exists():
         return "real"
-    kind = marker.read_text().strip()
+    kind = read_text(marker).strip()
     if kind not in KINDS:
-        raise UserError(f"{marker}: {kind!r} is not one of {', '.join(KINDS)}")
+        raise UserError(f"{marker}: {kind[:40]!r} is not one of {', '.join(KINDS)}")
     return kind
 
 

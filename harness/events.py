@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.errors import UserError
+from harness.files import read_file
 
 EVENT_BYTES = 5
 TIME_LIMIT_US = 1 << 23  # the first time that does not fit
@@ -102,10 +103,7 @@ def read_events_5byte(
         UserError: no such file, empty, not a whole number of events, an event outside the sensor.
     """
     path = Path(path)
-    try:
-        raw = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    raw = np.frombuffer(read_file(path), np.uint8)
     if raw.size == 0:
         raise UserError(f"{path}: empty, a recording was expected; get the file again")
     if raw.size % EVENT_BYTES:

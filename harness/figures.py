@@ -1,6 +1,5 @@
 """Figures that every table has: its rows against the paper, learning curves, chip, confusion."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.datasets import KINDS
-from harness.errors import UserError
+from harness.files import replacing
 from rram import Chip
 
 SHOWN_CELLS = 64  # rows and columns of the conductance map that are drawn
@@ -55,13 +54,8 @@ def save(figure: Figure, path: Path, *, dpi: int = 150, shows_data: bool = True)
     """
     if shows_data and not data_kinds(figure):
         raise ValueError(f"{path.name} names none of the data kinds {', '.join(KINDS)}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path, "results are kept") as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", format="png")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written ({error.strerror}); results are kept") from error
     return path
 
 

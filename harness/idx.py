@@ -2,20 +2,24 @@
 
 import gzip
 import hashlib
+import io
 import math
-import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from harness.errors import UserError
+from harness.files import parsing, read_file
 
 ADVICE = "remove it and run again to fetch or write it anew"
 UNSIGNED_BYTE = 8  # the only type code of the MNIST family
+MOST_AXES = 3  # images, rows, columns
+LARGEST = 1 << 30  # bytes of an array; E-MNIST's largest set has 0.55 GB
 
 
 def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
-    """Read an IDX file of bytes, gzipped or not.
+    """Read an IDX file of bytes, gzipped or not; never more of it than its header says.
 
     Args:
         path: the file.
@@ -25,20 +29,24 @@ def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
         uint8 array of the shape in the header.
 
     Raises:
-        UserError: missing, truncated, corrupted or another format.
+        UserError: missing, truncated, corrupted, too large or another format.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path}: truncated or corrupted gzip ({error}); {ADVICE}") from error
-    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+    content = read_file(path)
+    packed = path.suffix == ".gz"
+    with parsing(path, "gzip file" if packed else "IDX file", ADVICE):
+        raw = io.BytesIO(content)
+        with gzip.GzipFile(fileobj=raw) if packed else raw as stream:
+            header, shape = _header(path, stream)
+            data = stream.read(math.prod(shape) + 1)  # one more shows whether there is more
+    if len(data) != math.prod(shape):
+        more = "more" if len(data) > math.prod(shape) else "less"
+        raise UserError(
+            f"{path}: {more} data than {shape}, which its header says: "
+            f"the file is truncated or corrupted; {ADVICE}"
+        )
+    if sha256 is not None and hashlib.sha256(header + data).hexdigest() != sha256:
         raise UserError(f"{path}: wrong checksum, the file is truncated or corrupted; {ADVICE}")
-    return _array(path, content)
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -49,14 +57,16 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
 
 
-def _array(path: Path, content: bytes) -> np.ndarray:
-    if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]):
-        raise UserError(f"{path}: no IDX file of bytes (it begins with {content[:4].hex()})")
-    start = 4 + 4 * content[3]
-    shape = tuple(int.from_bytes(content[n : n + 4], "big") for n in range(4, start, 4))
-    if len(content) != start + math.prod(shape):
+def _header(path: Path, stream: BinaryIO) -> tuple[bytes, tuple[int, ...]]:
+    start = stream.read(4)
+    if len(start) < 4 or start[:3] != bytes([0, 0, UNSIGNED_BYTE]):
+        raise UserError(f"{path}: no IDX file of bytes (it begins with {start.hex()})")
+    axes = start[3]
+    sizes = stream.read(4 * axes)
+    shape = tuple(int.from_bytes(sizes[n : n + 4], "big") for n in range(0, len(sizes), 4))
+    if not 1 <= axes <= MOST_AXES or len(sizes) < 4 * axes or math.prod(shape) > LARGEST:
         raise UserError(
-            f"{path}: {len(content) - start} bytes of data, its header says {shape}: "
-            f"the file is truncated or corrupted; {ADVICE}"
+            f"{path}: its header says {axes} axes {shape[:MOST_AXES]}, 1 to {MOST_AXES} axes of"
+            f" {LARGEST:,} bytes at most are read; {ADVICE}"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return start + sizes, shape

@@ -1,7 +1,6 @@
-"""Results on disk: `results/<table>.json`, and the journal of a run under way."""
+"""Results on disk: `results/<table>.json`."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -17,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.chips import identity
 from harness.code_key import code_key
 from harness.config import shown
-from harness.errors import UserError
+from harness.datasets import KINDS
+from harness.files import locked, parsing, read_text, replacing, unwritable
 from harness.parallel import cores
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
 
@@ -28,6 +27,12 @@ PACKAGES = ("rram", "harness", "deplm", "lsm")
 SOURCE = Path(__file__).resolve().parent.parent
 DISTRIBUTION = "random-resistive-memory"
 CPUINFO = Path("/proc/cpuinfo")
+NUMBER = (int, float)
+ROW_FIELDS = {  # of a row of results, with their types
+    "row": str, "metric": str, "unit": str, "protocol": str, "values": list, "mean": NUMBER,
+    "std": NUMBER, "paper": (*NUMBER, type(None)), "paper_data": str, "data": dict,
+    "config": dict, "machine": dict, "created": str, "command": str,
+}  # fmt: skip
 
 
 def check_writable(folder: Path) -> None:
@@ -40,11 +45,8 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
-    except OSError as error:
-        raise UserError(
-            f"results folder {folder} cannot be written ({error.strerror}): "
-            "free some space, or give another one with --results"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise unwritable(folder, error, "--results names the folder") from error
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -53,19 +55,8 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         UserError: the disk is full or the folder is not writable.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}): free some space and run again; "
-            "finished chips are kept"
-        ) from error
+    with replacing(path, "finished chips are kept") as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def machine(device: str) -> dict[str, Any]:
@@ -105,67 +96,6 @@ def git(*arguments: str) -> str:
     """Output of a git command in the source folder."""
     command = ["git", "-C", str(SOURCE), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-class Journal:
-    """Finished chips of a run under way: what a rerun need not measure again.
-
-    A line counts only when configuration, data and code are those of today; a run that ends
-    removes its journal, so that a second run measures afresh.
-    """
-
-    def __init__(self, path: Path, run: Run) -> None:
-        self.path = path
-        self.fingerprint = _fingerprint(run)
-        self.checkpoints: set[Path] = set()  # of trainings whose measurements are kept here
-        self._done: dict[tuple[str, int], Measurement] = {}
-        if run.restart:
-            self.remove()
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for line in lines:
-            entry = _entry(line)
-            if entry.get("fingerprint") == self.fingerprint:
-                key = (entry["row"], entry["seed"])
-                self._done[key] = Measurement(**entry["measurement"])
-                self.checkpoints |= {path.parent / name for name in entry["checkpoints"]}
-
-    def __len__(self) -> int:
-        return len(self._done)
-
-    def get(self, row: str, seed: int) -> Measurement | None:
-        """The measurement, if it is finished."""
-        return self._done.get((row, seed))
-
-    def add(
-        self, row: str, seed: int, measurement: Measurement, checkpoints: Iterable[Path] = ()
-    ) -> None:
-        """Keep a finished measurement on disk.
-
-        Args:
-            row: its name.
-            seed: of the chip.
-            measurement: what to keep.
-            checkpoints: files of the trainings so far, to be removed with this journal.
-        """
-        self.checkpoints |= set(checkpoints)
-        names = sorted(str(file.relative_to(self.path.parent)) for file in self.checkpoints)
-        entry = {"row": row, "seed": seed, "fingerprint": self.fingerprint, "checkpoints": names}
-        entry["measurement"] = dataclasses.asdict(measurement)
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                # On a line of its own, whatever a kill or a full disk left of the last one.
-                file.write(f"\n{json.dumps(entry)}\n")
-        except OSError as error:
-            raise UserError(
-                f"{self.path} cannot be written ({error.strerror}): free some space and run "
-                "again; the chips finished before are kept"
-            ) from error
-        self._done[row, seed] = measurement
-
-    def remove(self) -> None:
-        """The run ended and its results are written, or it is to start anew."""
-        for file in (self.path, *self.checkpoints):
-            file.unlink(missing_ok=True)
 
 
 def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -225,23 +155,24 @@ def result_rows(
 
 def merge_results(path: Path, run: Run, table: Table, records: list[dict]) -> dict[str, Any]:
     """Write `results/<table>.json`: rows that ran replace theirs, the others stay."""
-    old = read_results(path)["rows"] if path.exists() else []
     ran = {record["row"] for record in records}
     order = [row.name for row in table.rows]
-    rows = [r for r in old if r["row"] not in ran and r["row"] in order] + records
-    results = {
-        "table": table.name,
-        "title": table.title,
-        "command": table.command,
-        "headlines": list(table.headlines),
-        "created": now(),
-        "commit": commit(),
-        "machine": machine(run.device),
-        "data": run.data.record._asdict(),
-        "config": recorded(run.config),
-        "rows": sorted(rows, key=lambda record: order.index(record["row"])),
-    }
-    write_atomically(path, json.dumps(results, indent=1) + "\n")
+    with locked(path.with_suffix(".rows")):  # runs of other rows may end at the same time
+        old = read_results(path)["rows"] if path.exists() else []
+        rows = [r for r in old if r["row"] not in ran and r["row"] in order] + records
+        results = {
+            "table": table.name,
+            "title": table.title,
+            "command": table.command,
+            "headlines": list(table.headlines),
+            "created": now(),
+            "commit": commit(),
+            "machine": machine(run.device),
+            "data": run.data.record._asdict(),
+            "config": recorded(run.config),
+            "rows": sorted(rows, key=lambda record: order.index(record["row"])),
+        }
+        write_atomically(path, json.dumps(results, indent=1) + "\n")
     return results
 
 
@@ -251,12 +182,23 @@ def read_results(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is no results file.
     """
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        results["rows"][:0]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is no results file ({error}): move it away") from error
+    with parsing(path, "results file", "move it away"):
+        results = json.loads(read_text(path))
+        for row in results["rows"]:
+            _check_row(row)
     return results
+
+
+def _check_row(row: dict[str, Any]) -> None:
+    # What other rows are merged with, and what pages and figures are made of.
+    for name, kind in ROW_FIELDS.items():
+        if not isinstance(row[name], kind) or isinstance(row[name], bool):
+            raise ValueError(f"{name} of a row is {str(row[name])[:40]!r}")
+    figures = [*row["values"], row["mean"], row["std"], row["paper"] or 0.0]
+    if not row["values"] or not np.isfinite(np.array(figures, np.float64)).all():
+        raise ValueError(f"figures of {row['row']!r} are no finite numbers")
+    if row["data"]["kind"] not in KINDS or not isinstance(row["data"]["name"], str):
+        raise ValueError(f"data of {row['row']!r} are of no known kind")
 
 
 def now() -> str:
@@ -280,23 +222,6 @@ def _cpuinfo(name: str) -> str:
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     found = (line.split(":", 1)[1].strip() for line in lines if line.partition("\t")[0] == name)
     return next(found, "")
-
-
-def _fingerprint(run: Run) -> str:
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((SOURCE / package).rglob("*.py")):
-            digest.update(file.read_bytes())
-    setting = (identity(run.config), run.device, run.smoke, run.data.record.sha256)
-    digest.update(json.dumps(setting, sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _entry(line: str) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError:  # a line that a kill cut short
-        return {}
 
 
 def _deviation(values: list[float]) -> float:

@@ -16,11 +16,14 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.events import Events, as_events, check_events, join_events
+from harness.files import read_file
 
 WIDTH = HEIGHT = 128  # pixels of the DVS128
 MAGIC = b"#!AER-DAT3.1"
 HEADER_END = b"#!END-HEADER"
 POLARITY, EVENT_SIZE, LONGEST_LINE = 1, 8, 4096
+CLOCK_BITS = 31  # of a time in us; it overflows every 35.8 minutes
+MOST_OVERFLOWS = 40  # a day
 PACKET_HEADER = np.dtype(
     [("type", "<i2"), ("source", "<i2")]
     + [(name, "<i4") for name in ("size", "ts_offset", "overflow", "capacity", "number", "valid")]
@@ -46,11 +49,8 @@ def read_aedat(path: str | Path, *, chunk_events: int = 1 << 16) -> Iterator[Eve
     path = Path(path)
     waiting: list[Events] = []
     count, last = 0, -(1 << 62)
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    with stream:
+    read_file(path, limit=1 << 40, first=1)  # a regular file that may be read
+    with path.open("rb") as stream:
         _skip_header(stream, path)
         for packet in _packets(stream, path):
             where = f"{path}, packet before byte {stream.tell()}"
@@ -91,17 +91,19 @@ def _packets(stream: BinaryIO, path: Path) -> Iterator[Events]:
         header = np.frombuffer(raw, PACKET_HEADER)[0]
         number, event_size = int(header["number"]), int(header["size"])
         polarity = header["type"] == POLARITY
-        if number < 0 or event_size <= 0 or (polarity and event_size != EVENT_SIZE):
+        overflow = int(header["overflow"])
+        sizes = number >= 0 and event_size > 0 and (not polarity or event_size == EVENT_SIZE)
+        if not sizes or not 0 <= overflow < MOST_OVERFLOWS:
             raise UserError(
-                f"{path}: packet at byte {begin} claims {number} events of {event_size} bytes;"
-                " the file is damaged, get it again"
+                f"{path}: packet at byte {begin} claims {number} events of {event_size} bytes and"
+                f" {overflow} overflows of the clock; the file is damaged, get it again"
             )
         wanted, left = number * event_size, size - stream.tell()
         if wanted > left:  # known before it is read, so a damaged count cannot eat memory
             raise _truncated(path, begin, wanted, left)
         payload = stream.read(wanted)
         if polarity:
-            yield _decode(payload, int(header["overflow"]))
+            yield _decode(payload, overflow, f"{path}, packet at byte {begin}")
 
 
 def _truncated(path: Path, begin: int, wanted: int, left: int) -> UserError:
@@ -111,11 +113,13 @@ def _truncated(path: Path, begin: int, wanted: int, left: int) -> UserError:
     )
 
 
-def _decode(payload: bytes, overflow: int) -> Events:
+def _decode(payload: bytes, overflow: int, where: str) -> Events:
     words = np.frombuffer(payload, "<u4").reshape(-1, 2)
-    data = words[:, 0]
+    data, time = words[:, 0], words[:, 1].astype(np.int64)
+    if time.size and time.max() >= 1 << CLOCK_BITS:
+        raise UserError(f"{where}: a time of over {CLOCK_BITS} bits; damaged, get the file again")
     events = as_events(
-        data >> 17, (data >> 2) & 0x7FFF, (data >> 1) & 1, words[:, 1] + (overflow << 31)
+        data >> 17, (data >> 2) & 0x7FFF, (data >> 1) & 1, time + (overflow << CLOCK_BITS)
     )
     valid = (data & 1).astype(bool)
     return events if valid.all() else events.at(valid)

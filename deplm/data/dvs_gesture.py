@@ -35,6 +35,7 @@ from harness.cache import cached_arrays, checksum_of, key_of
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.events import Events, join_events, read_events_5byte
+from harness.files import inside, parsing, read_text, whole_number
 
 INFO = DatasetInfo(
     name="DVS128 Gesture",
@@ -60,6 +61,8 @@ CLASSES = (
 )
 DROPPED_CLASS = 11
 LISTS = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
+LATEST_US = 86_400_000_000  # a day
+LONGEST_TRIAL_US = 600_000_000  # ten minutes; the real ones take about 6 s
 SLACK_US = 1_000_000  # a still person makes no events, so a trial may begin or end unseen
 
 
@@ -155,10 +158,10 @@ def recordings(folder: Path, split: str) -> list[Path]:
         UserError: no list, an empty one, or one that names missing files.
     """
     path = folder / LISTS[split]
-    names = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
         raise UserError(f"{path}: names no recording; get the file again")
-    paths = [folder / name for name in dict.fromkeys(names)]
+    paths = [inside(folder, name, path) for name in dict.fromkeys(names)]
     missing = [p.name for a in paths for p in (a, labels_path(a)) if not p.is_file()]
     if missing:
         raise UserError(
@@ -166,13 +169,6 @@ def recordings(folder: Path, split: str) -> list[Path]:
             f" {', '.join(missing[:3])}; unpack the whole archive there"
         )
     return paths
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text ({error}); get it again") from error
 
 
 def labels_path(recording: Path) -> Path:
@@ -186,20 +182,23 @@ def read_labels(path: Path) -> list[Trial]:
     Raises:
         UserError: other columns, not a number, an unknown class, an end before its begin.
     """
-    trials = []
-    for row in csv.DictReader(_text(path).splitlines()):
-        try:
-            trial = Trial(*(int(row[n]) for n in ("class", "startTime_usec", "endTime_usec")))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}: {row} is not 'class,startTime_usec,endTime_usec' in whole numbers"
-            ) from error
-        if not 1 <= trial.gesture <= DROPPED_CLASS or trial.end_us <= trial.start_us:
-            raise UserError(
-                f"{path}: class {trial.gesture} from {trial.start_us} to {trial.end_us} us:"
-                f" a class is 1 to {DROPPED_CLASS} and ends after it begins"
+    text = read_text(path)
+    with parsing(path, "table 'class,startTime_usec,endTime_usec' in whole numbers"):
+        rows = csv.DictReader(text.splitlines(), strict=True)
+        trials = [
+            Trial(
+                whole_number(row["class"], 1, DROPPED_CLASS),
+                whole_number(row["startTime_usec"], 0, LATEST_US),
+                whole_number(row["endTime_usec"], 0, LATEST_US),
             )
-        trials.append(trial)
+            for row in rows
+        ]
+    for trial in trials:
+        if not 0 < trial.end_us - trial.start_us <= LONGEST_TRIAL_US:
+            raise UserError(
+                f"{path}: class {trial.gesture} from {trial.start_us} to {trial.end_us} us: it must"
+                f" end after it begins, and last {LONGEST_TRIAL_US} us at most"
+            )
     if not trials:
         raise UserError(f"{path}: names no trial; get the file again")
     return trials
@@ -207,7 +206,7 @@ def read_labels(path: Path) -> list[Trial]:
 
 def subject_of(recording: Path) -> int:
     """Number of the person, from the official file name."""
-    match = re.match(r"user(\d+)", recording.name)
+    match = re.match(r"user([0-9]{1,6})(?![0-9])", recording.name)
     if not match:
         raise UserError(f"{recording}: no person's number in its name; expected user01_led.aedat")
     return int(match[1])

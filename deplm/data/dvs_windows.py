@@ -15,6 +15,7 @@ from deplm.data.dvs_aedat import HEIGHT, WIDTH
 from deplm.data.dvs_denoise import Denoiser
 from harness.errors import UserError
 from harness.events import Events, join_events, no_events
+from harness.memory import check_memory
 
 ARRAYS = ("xy", "t", "kept", "labels", "trials", "subjects")  # of `Windows`
 ORIGINS = ("label", "first event")
@@ -209,7 +210,12 @@ def _between(events: Events, begin: int, settings: WindowSettings) -> Events:
 
 
 def empty_windows(count: int, settings: WindowSettings) -> Windows:
-    """`count` windows to be filled row by row."""
+    """`count` windows to be filled row by row.
+
+    Raises:
+        UserError: they do not go into memory.
+    """
+    check_memory(6 * count * settings.kept, f"{count:,} windows of {settings.kept:,} events")
     return Windows(
         xy=np.zeros((count, settings.kept, 2), np.uint8),
         t=np.zeros((count, settings.kept), np.float32),

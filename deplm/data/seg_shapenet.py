@@ -24,6 +24,7 @@ from deplm.data.stand_ins.seg_shapenet import ensure_stand_in
 from harness.cache import cached_arrays, checksum_of, key_of
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
+from harness.files import inside, parsing, read_file, read_text
 
 INFO = DatasetInfo(
     name="ShapeNet-part",
@@ -41,6 +42,8 @@ INFO = DatasetInfo(
 TABLE = "synsetoffset2category.txt"
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 COLUMNS = 7
+LARGEST_BYTES = 1 << 26  # of a shape's file; the real ones have up to 0.2 MB
+LARGEST_COORDINATE = 1e6  # the real ones lie in -1 to 1
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def load_folder(folder: Path, root: Path, allow_missing: bool = False) -> PartSh
     known = read_table(folder / TABLE)
     lists = {split: read_list(_list_path(folder, split), known) for split in SPLITS}
     listed = sorted({name for names in lists.values() for name in names})
-    missing = [name for name in listed if not (folder / f"{name}.txt").is_file()]
+    paths = {name: inside(folder, f"{name}.txt", folder) for name in listed}
+    missing = [name for name, path in paths.items() if not path.is_file()]
     if missing and not allow_missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(listed)} listed shapes are missing, first"
@@ -141,7 +145,7 @@ def load_folder(folder: Path, root: Path, allow_missing: bool = False) -> PartSh
     names = sorted(set(listed) - set(missing))
     if not names:
         raise UserError(f"{folder}: none of the listed shapes is there; unpack the whole archive")
-    paths = [folder / f"{name}.txt" for name in names]
+    paths = [paths[name] for name in names]
     sources = [*paths, folder / TABLE, *(_list_path(folder, split) for split in SPLITS)]
     key = key_of(files=sources, code=(sys.modules[__name__], seg_categories))
 
@@ -152,6 +156,7 @@ def load_folder(folder: Path, root: Path, allow_missing: bool = False) -> PartSh
     arrays = cached_arrays(root, "shapenet-part", key, make)
     sha256 = str(arrays.pop("sha256"))
     row_of = {name: row for row, name in enumerate(names)}
+    lists = _kept_apart(lists)
     rows = {
         split: np.array([row_of[n] for n in entries if n in row_of], np.int64)
         for split, entries in lists.items()
@@ -177,15 +182,19 @@ def load_files(paths: list[Path]) -> PartShapes:
     )
 
 
+def _kept_apart(lists: dict[str, list[str]]) -> dict[str, list[str]]:
+    # The official lists name 23 shapes for both training and test, and 3 for validation and test.
+    test = set(lists["test"])
+    for split in ("train", "validation"):
+        both = len(test & set(lists[split]))
+        if both:
+            print(f"{both} shapes of the {split} list are test shapes too: left out of {split}")
+    return {n: entries if n == "test" else [e for e in entries if e not in test]
+            for n, entries in lists.items()}  # fmt: skip
+
+
 def _list_path(folder: Path, split: str) -> Path:
     return folder / "train_test_split" / f"shuffled_{SPLITS[split]}_file_list.json"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text ({error}); get it again") from error
 
 
 def read_table(path: Path) -> set[str]:
@@ -195,11 +204,11 @@ def read_table(path: Path) -> set[str]:
         UserError: an unknown category, or another folder than the benchmark's.
     """
     known = {category.name: category.synset for category in CATEGORIES}
-    rows = [line.split() for line in _text(path).splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     for row in rows:
         if len(row) != 2 or known.get(row[0]) != row[1]:
             raise UserError(
-                f"{path}: {' '.join(row)!r} is none of the benchmark's sixteen categories with"
+                f"{path}: {' '.join(row)[:80]!r} is none of the benchmark's sixteen categories with"
                 " its folder; get the file again"
             )
     return {synset for _, synset in rows}
@@ -211,17 +220,16 @@ def read_list(path: Path, known: set[str]) -> list[str]:
     Raises:
         UserError: no JSON list of `shape_data/<folder>/<id>`, or a folder that is not in `known`.
     """
-    try:
-        entries = json.loads(_text(path))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); get the file again") from error
+    text = read_text(path)
+    with parsing(path, "JSON"):
+        entries = json.loads(text)
     names = []
     for entry in entries if isinstance(entries, list) else [entries]:
         pieces = entry.split("/") if isinstance(entry, str) else []
         if len(pieces) != 3 or pieces[1] not in known or pieces[2] in ("", ".", ".."):
             raise UserError(
-                f"{path}: {entry!r} is not shape_data/<folder>/<id> with a folder of {TABLE};"
-                " get the file again"
+                f"{path}: {str(entry)[:80]!r} is not shape_data/<folder>/<id> with a folder of"
+                f" {TABLE}; get the file again"
             )
         names.append(f"{pieces[1]}/{pieces[2]}")
     return list(dict.fromkeys(names))
@@ -257,17 +265,11 @@ def read_shape(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _rows(path: Path) -> np.ndarray:
-    try:
-        text = path.read_bytes()
-        # An empty file would make numpy warn instead of raise.
-        rows = np.loadtxt(io.BytesIO(text), ndmin=2, comments=None) if text.split() else None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        reason = str(error).split(";")[0]
-        raise UserError(f"{path}: not {COLUMNS} numbers a line ({reason}); get it again") from error
-    if rows is None:
+    text = read_file(path, LARGEST_BYTES)
+    if not text.split():  # which would make numpy warn instead of raise
         raise UserError(f"{path}: zero points; get the file again")
+    with parsing(path, f"table of {COLUMNS} numbers a line"):
+        rows = np.loadtxt(io.BytesIO(text), ndmin=2, comments=None)
     if rows.shape[1] != COLUMNS:
         raise UserError(
             f"{path}: {rows.shape[1]} columns where x y z nx ny nz label are expected; a column is"
@@ -276,6 +278,8 @@ def _rows(path: Path) -> np.ndarray:
     bad = ~np.isfinite(rows).all(axis=1)
     if bad.any():
         raise UserError(f"{path}, point {int(bad.argmax())}: NaN or infinite; get the file again")
+    if np.abs(rows[:, :3]).max() > LARGEST_COORDINATE:
+        raise UserError(f"{path}: coordinates over {LARGEST_COORDINATE:g}; get the file again")
     return rows
 
 

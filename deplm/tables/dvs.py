@@ -67,14 +67,14 @@ class DvsConfig(DeplmConfig):
     )
     events: int = constant(1024, "drawn of a window (published script)", low=3)
     fit_draws: int = constant(
-        4, "draws of every window that a ridge readout is fitted to", low=1, smoke=1
+        4, "draws of every window that a ridge readout is fitted to", low=1, high=1000, smoke=1
     )
     fit_shift: float = constant(
         0.1, "largest shift of a window in all but the first of them, as in training by gradient",
         low=0, high=1,
     )  # fmt: skip
     test_draws: int = constant(
-        4, "draws of a test window whose scores DEPLM+ averages", low=1, smoke=1
+        4, "draws of a test window whose scores DEPLM+ averages", low=1, high=1000, smoke=1
     )
     validation_fraction: float = constant(
         0.2, "part of the training persons on whom choices are made", low=0.001, high=0.9

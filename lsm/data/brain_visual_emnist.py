@@ -20,6 +20,7 @@ from harness import idx
 from harness.cache import cached_arrays, key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
+from harness.files import read_file
 from harness.idx import read_idx, write_idx
 from lsm import spikes as spike_trains
 from lsm.data.spike_set import SpikeSet, split_arrays
@@ -191,7 +192,7 @@ def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
 def _splits(folder: Path) -> dict[str, np.ndarray]:
     digest, arrays = hashlib.sha256(), {}
     for file in INFO.files:
-        digest.update((folder / file).read_bytes())
+        digest.update(read_file(folder / file))
     limits = (TRAIN_IMAGES, TEST_IMAGES)
     for seed, (split, limit) in enumerate(zip(SPLITS, limits, strict=True)):
         images, labels = read(folder, split)

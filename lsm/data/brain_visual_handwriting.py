@@ -15,21 +15,21 @@ session gives 13 to test.
 """
 
 import hashlib
-import struct
+import math
 import sys
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.io import loadmat, savemat
-from scipy.io.matlab import MatReadError
+from scipy.io import loadmat, savemat, whosmat
 
 from harness.cache import cached_arrays, key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
+from harness.files import parsing, read_file
 from lsm import spikes
+from lsm.data.hdf5 import array_of, open_hdf5
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import brain_visual_cortex, brain_visual_strokes
 from lsm.data.stand_ins.brain_visual_cortex import BINS, CHANNELS, MotorCortex
@@ -48,6 +48,11 @@ INFO = DatasetInfo(
     stand_in="synthetic",
 )
 CUBE = "neuralActivityCube_"
+MATLAB_NUMBERS = (
+    "double", "single", "logical", "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+)  # fmt: skip
+MOST_COUNTS = 1 << 28  # of one letter: 6,900 trials
 TRIALS, TINY_TRIALS = 60, 12  # of the stand-in, a letter
 TEST_TRIALS = 30  # at most, a letter: the paper's pools
 HEADER_5, HEADER_7_3 = (
@@ -88,17 +93,11 @@ def read(path: Path) -> Cubes:
         UserError: not a MATLAB file or a damaged one, a letter missing, another number of bins
             or electrodes, NaN, negative counts, or letters of unequal numbers of trials.
     """
-    try:
-        path.stat()
+    if not path.exists():
+        raise UserError(f"{path} is not there; {INFO.how_to_get}")
+    read_file(path, first=1)  # a regular file that may be read
+    with parsing(path, "MATLAB file"):
         arrays = _read_hdf5(path) if h5py.is_hdf5(path) else _read_version_5(path)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is not there; {INFO.how_to_get}") from error
-    except (
-        OSError, EOFError, ValueError, TypeError, KeyError, IndexError, RuntimeError,
-        NotImplementedError, MatReadError, zlib.error, struct.error, MemoryError,
-    ) as error:  # fmt: skip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: no MATLAB file, or a damaged one ({reason})") from error
     missing = [letter for letter in ALPHABET if letter not in arrays]
     if missing:
         raise UserError(f"{path}: no {CUBE}{missing[0]} in it ({len(missing)} letter(s) missing)")
@@ -185,27 +184,40 @@ def _overwrite(path: Path, header: bytes) -> None:
 
 def _read_version_5(path: Path) -> Cubes:
     names = [CUBE + letter for letter in ALPHABET]
+    stored = {name: (shape, kind) for name, shape, kind in whosmat(path) if name in names}
+    for name, (shape, kind) in stored.items():  # before anything is read
+        _check_stored(f"{path}: {name}", shape, kind in MATLAB_NUMBERS)
     found = loadmat(path, variable_names=names)
     return {name[len(CUBE) :]: found[name] for name in names if name in found}
 
 
 def _read_hdf5(path: Path) -> Cubes:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, "MATLAB file") as file:
         names = [CUBE + letter for letter in ALPHABET if CUBE + letter in file]
-        return {name[len(CUBE) :]: file[name][()].T for name in names}
+        cubes = {n: array_of(file, n, str(path), axes=3, kinds="iuf").T for n in names}
+    return {name[len(CUBE) :]: cube for name, cube in cubes.items()}
+
+
+def _check_stored(where: str, shape: tuple[int, ...], numbers: bool) -> None:
+    if not numbers:
+        raise UserError(f"{where} is no plain array of numbers; this is not the array of counts")
+    if math.prod(shape) > MOST_COUNTS:
+        raise UserError(f"{where} has shape {shape}, too large to be right; get the file again")
 
 
 def _checked(cube: np.ndarray, letter: str, trials: int, path: Path) -> np.ndarray:
     where = f"{path}: {CUBE}{letter}"
+    if not isinstance(cube, np.ndarray) or cube.dtype.kind not in "biuf":
+        raise UserError(f"{where} is no plain array of numbers; this is not the array of counts")
     if cube.ndim != 3 or cube.shape[1] != BINS:
         raise UserError(f"{where} has shape {cube.shape}, expected (trials, {BINS}, {CHANNELS})")
     if cube.shape[2] != CHANNELS:
         raise UserError(f"{where} has {cube.shape[2]} channels, expected {CHANNELS}")
     if len(cube) != trials:
         raise UserError(f"{where} has {len(cube)} trials, letter {ALPHABET[0]} has {trials}")
-    if not np.issubdtype(cube.dtype, np.number) or not np.isfinite(cube).all():
-        bad = np.flatnonzero(~np.isfinite(cube).all((1, 2))) if cube.dtype.kind == "f" else "all"
-        raise UserError(f"{where}: NaN or no numbers in trial(s) {bad}; leave these out")
+    if not np.isfinite(cube).all():
+        bad = np.flatnonzero(~np.isfinite(cube).all((1, 2)))
+        raise UserError(f"{where}: NaN in trial(s) {bad[:9]}; leave these out")
     if cube.min(initial=0) < 0:
         raise UserError(f"{where}: negative counts; this is not the raw array of counts")
     return np.minimum(cube, 1).astype(np.uint8)
@@ -213,7 +225,7 @@ def _checked(cube: np.ndarray, letter: str, trials: int, path: Path) -> np.ndarr
 
 def _read_splits(path: Path) -> dict[str, np.ndarray]:
     cubes = read(path)
-    arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
+    arrays = {"sha256": np.array(hashlib.sha256(read_file(path)).hexdigest())}
     splits = split_trials(len(cubes[ALPHABET[0]]))
     for name, trials in zip(("train", "test"), splits, strict=True):
         parts = [cubes[letter][trials] for letter in ALPHABET]

@@ -9,6 +9,7 @@ about 300 ms. The paper takes polarity 0 of the central 16 x 16 pixels in 50 ste
 """
 
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from harness.cache import cached_arrays, key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.events import Events, read_events_5byte, write_events_5byte
+from harness.files import read_file
 from harness.idx import read_idx
 from harness.parallel import map_in_order
 from lsm import spikes
@@ -58,6 +60,7 @@ STEPS = 50
 CHANNELS = (CROP[1] - CROP[0]) ** 2
 DIGITS = tuple(map(str, range(10)))
 SPLITS = {"train": "Train", "test": "Test"}
+NAME = re.compile(r"[0-9]{1,9}\.bin")
 FULL_ENOUGH = 1000  # real recordings below which a table needs the simulated ones
 MNIST_FILES = {"Train": "train", "Test": "t10k"}
 TINY = {"Train": 200, "Test": 100}  # recordings of a smoke run
@@ -88,7 +91,8 @@ def load(
     code = sys.modules[__name__], event_files, spikes
     key = key_of(files=paths, code=code, steps=steps, crop=CROP)
     arrays = cached_arrays(root, "nmnist", key, lambda: _read_splits(files, folder, steps))
-    return SpikeSet.from_arrays(INFO.name, kind_of(folder), DIGITS, arrays)
+    data = kind_of(folder)
+    return SpikeSet.from_arrays(_name(data, len(files["train"])), data, DIGITS, arrays)
 
 
 def recordings(folder: Path) -> list[tuple[Path, int]]:
@@ -101,6 +105,9 @@ def recordings(folder: Path) -> list[tuple[Path, int]]:
     if len(missing) == len(DIGITS):
         raise UserError(f"{folder}: no digit folders 0 to 9 in it; {INFO.how_to_get}")
     found = [(p, int(d)) for d in DIGITS if d not in missing for p in (folder / d).glob("*.bin")]
+    odd = next((path for path, _ in found if not NAME.fullmatch(path.name)), None)
+    if odd is not None:
+        raise UserError(f"{odd}: not named <number of its image>.bin; take it out of the folder")
     empty = sorted({int(d) for d in DIGITS} - {digit for _, digit in found})
     if empty:
         raise UserError(f"{folder}: no recordings of digit {empty}; each needs some, get it again")
@@ -151,6 +158,12 @@ def simulate(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
 
     for _ in map_in_order(write, range(len(images))):
         pass
+
+
+def _name(kind: str, train: int) -> str:
+    # A part of the real set is not the paper's data, and must not pass for it.
+    whole = LIMITS["Train"]
+    return f"{INFO.name}, {train:,} of {whole:,}" if kind == "real" and train < whole else INFO.name
 
 
 def _folder(root: Path, kind: str | None, tiny: bool) -> Path:
@@ -238,7 +251,7 @@ def _read_split(
 ) -> tuple[SpikeTrains, np.ndarray, list[str]]:
     def read_one(file: tuple[Path, int]) -> tuple[np.ndarray, str]:
         events = read_events_5byte(file[0], PIXELS, PIXELS)
-        digest = hashlib.sha256(file[0].read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_file(file[0])).hexdigest()
         return bin_events(events, steps, str(file[0])), digest
 
     keys, digests = zip(*map_in_order(read_one, files, threads=1), strict=True)

@@ -21,8 +21,10 @@ import numpy as np
 from harness.cache import cached_arrays, key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
+from harness.files import read_file
 from harness.parallel import map_in_order
 from lsm import spikes
+from lsm.data.hdf5 import array_of, member_of, open_hdf5
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import ntidigits_cochlea, ntidigits_spoken
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, hear
@@ -49,6 +51,7 @@ INFO = DatasetInfo(
 )
 FILE = "n-tidigits.hdf5"
 CHANNELS = 64
+LONGEST_S = 60  # of an utterance
 CLASSES = (*map(str, range(10)), "oh")
 SYNTHETIC = {"train": (16, 8), "test": (8, 8)}  # speakers, takes of every digit
 TINY = {"train": (4, 4), "test": (2, 3)}
@@ -118,13 +121,23 @@ def bin_spikes(
     Raises:
         UserError: no spikes, lengths that differ, a channel over 63 or a negative time.
     """
-    channels, times = spikes
+    channels, times = (np.asarray(values) for values in spikes)
+    if (
+        channels.ndim != 1
+        or times.ndim != 1
+        or {channels.dtype.kind, times.dtype.kind} - set("iuf")
+    ):
+        raise UserError(f"{where}: addresses and times must be two rows of numbers")
     if len(channels) != len(times):
         raise UserError(f"{where}: {len(channels)} addresses, but {len(times)} times")
     if len(times) == 0:
         raise UserError(f"{where}: no spikes in it")
-    if not (np.isfinite(times).all() and times.min() >= 0):
-        raise UserError(f"{where}: a time is negative or no number; times are seconds from 0")
+    if not (np.isfinite(times).all() and times.min() >= 0 and times.max() <= LONGEST_S):
+        raise UserError(
+            f"{where}: a time is negative, over {LONGEST_S} or no number; times are seconds from 0"
+        )
+    if not (channels % 1 == 0).all():
+        raise UserError(f"{where}: a channel is no whole number")
     if channels.min() < 0 or channels.max() >= CHANNELS:
         raise UserError(f"{where}: channels {channels.min()} to {channels.max()}, expected 0 to 63")
     # A spike at 0.003 s belongs to bin 3, whatever its last binary digit says.
@@ -148,11 +161,8 @@ def read(
     Raises:
         UserError: no HDF5 file, or it is damaged or of another form.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_split(file, path, split, binning)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read as HDF5 ({error})") from error
+    with open_hdf5(path) as file:
+        return _read_split(file, path, split, binning)
 
 
 def write(path: Path, splits: dict[str, Iterable[tuple[str, AudioSpikes]]]) -> None:
@@ -231,7 +241,7 @@ def _synthetic(tiny: bool) -> dict[str, Iterable[Utterance]]:
 
 
 def _read_splits(path: Path, binning: Binning) -> dict[str, np.ndarray]:
-    arrays = {"sha256": np.array(hashlib.sha256(path.read_bytes()).hexdigest())}
+    arrays = {"sha256": np.array(hashlib.sha256(read_file(path, limit=1 << 40)).hexdigest())}
     for split in ("train", "test"):
         trains, labels, arrays[f"{split}_groups"] = read(path, split, binning)
         arrays |= split_arrays(split, trains, labels)
@@ -241,22 +251,20 @@ def _read_splits(path: Path, binning: Binning) -> dict[str, np.ndarray]:
 def _read_split(
     file: h5py.File, path: Path, split: str, binning: Binning
 ) -> tuple[SpikeTrains, np.ndarray, np.ndarray]:
-    groups = [f"{split}_{part}" for part in ("labels", "addresses", "timestamps")]
-    for group in groups:
-        if group not in file:
-            raise UserError(f"{path}: no {group} in it; this is not N-TIDIGITS")
+    parts = [member_of(file, f"{split}_{part}", str(path)) for part in ("addresses", "timestamps")]
+    if not all(isinstance(part, h5py.Group) for part in parts):
+        raise UserError(f"{path}: {split} addresses and times must be groups; get the file again")
+    names = array_of(file, f"{split}_labels", str(path), axes=1, kinds="S")
     keys, labels, speakers = [], [], []
-    for name in _names(file[groups[0]]):
+    for name in (n.decode() if isinstance(n, bytes) else str(n) for n in names):
         digits = name.rsplit("-", 1)[-1]
         if not digits or set(digits) - set(DIGITS):
-            raise UserError(f"{path}: label {name!r} does not end in digits 1-9, z or o")
+            raise UserError(f"{path}: label {name[:80]!r} does not end in digits 1-9, z or o")
         if len(digits) > 1:
             continue
         where = f"{path}, {split} {name}"
-        if name not in file[groups[1]] or name not in file[groups[2]]:
-            raise UserError(f"{where}: no addresses or no timestamps for this label")
-        spikes = AudioSpikes(file[groups[1]][name][()], file[groups[2]][name][()])
-        keys.append(bin_spikes(spikes, binning, where))
+        spikes = (array_of(part, name, where, axes=1, kinds="iuf") for part in parts)
+        keys.append(bin_spikes(AudioSpikes(*spikes), binning, where))
         labels.append(DIGITS.index(digits))
         speakers.append(name.rsplit("-", 2)[0])  # names are <speaker>-<take>-<digits>
     if not keys:
@@ -264,7 +272,3 @@ def _read_split(
     _, numbers = np.unique(speakers, return_inverse=True)
     trains = SpikeTrains.from_keys(keys, binning.steps, CHANNELS)
     return trains, np.array(labels, np.int64), numbers
-
-
-def _names(labels: h5py.Dataset) -> list[str]:
-    return [n.decode() if isinstance(n, bytes) else str(n) for n in labels[()]]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from harness.chips import ChipConfig, make_chip
 from harness.config import constant
+from harness.datasets import KINDS
 from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
 from lsm.zero_shot.projections import ProjectionConfig
 from rram import LSM_40NM
@@ -20,7 +21,9 @@ class LsmConfig(ChipConfig):
         0.0, "fraction of cells left unbroken (LSM: dense weights)", low=0, high=1
     )
     data_kind: str | None = constant(
-        None, "insist on real, simulated-sensor or synthetic data; none: the best at hand"
+        None,
+        "insist on real, simulated-sensor or synthetic data; none: the best at hand",
+        choices=KINDS,
     )
 
 

@@ -173,12 +173,12 @@ BAD = {
         f / "user02_led.aedat"
     ).unlink(),
     "user02_led_labels.csv; unpack": lambda f: (f / "user02_led_labels.csv").unlink(),
-    "cannot be read as text": lambda f: (f / "user02_led_labels.csv").write_bytes(b"\xff\xfe"),
+    "no text in UTF-8": lambda f: (f / "user02_led_labels.csv").write_bytes(b"\xff\xfe"),
     "names no recording": lambda f: (f / "trials_to_test.txt").write_text("\n"),
     "is in both trial lists": lambda f: (f / "trials_to_test.txt").write_text("user02_led.aedat\n"),
     "truncated": cut_recording,
     "in whole numbers": lambda f: rewrite(f / "user02_led_labels.csv", "class", "klass"),
-    "a class is 1 to 11": lambda f: rewrite(f / "user02_led_labels.csv", "\n1,", "\n12,"),
+    "from 1 to 11": lambda f: rewrite(f / "user02_led_labels.csv", "\n1,", "\n12,"),
     "names no trial": lambda f: (f / "user02_led_labels.csv").write_text(
         "class,startTime_usec,endTime_usec\n"
     ),

@@ -131,10 +131,10 @@ def test_fewer_than_2048_points_are_drawn_with_replacement(tmp_path):
     ("rows", "said"),
     [
         ([row[:6] for row in some_rows()], "6 columns where x y z nx ny nz label"),
-        ([*some_rows(), [1.0, 2.0]], "not 7 numbers a line"),
+        ([*some_rows(), [1.0, 2.0]], "no table of 7 numbers a line"),
         (with_value(2, "nan"), "point 4: NaN or infinite"),
         (with_value(3, "-inf"), "point 4: NaN or infinite"),
-        (with_value(0, "left"), "not 7 numbers a line .*'left'"),
+        (with_value(0, "left"), "no table of 7 numbers a line .*'left'"),
         (with_value(6, 44), "point 4: label 44 is not of Table \\(47 to 49\\)"),
         (with_value(6, 47.5), "label 47.5 is not of Table"),
         ([], "zero points"),
@@ -172,8 +172,8 @@ def write_list(folder, content):
 
 
 BAD = {
-    "not JSON": lambda f: write_list(f, "[1,"),
-    "7 is not shape_data": lambda f: write_list(f, "[7]"),
+    "no JSON": lambda f: write_list(f, "[1,"),
+    "'7' is not shape_data": lambda f: write_list(f, "[7]"),
     "'a/b' is not shape_data": lambda f: write_list(f, '["a/b"]'),
     "with a folder of synset": lambda f: write_list(f, '["shape_data/123/a"]'),
     "is not shape_data/<folder>/<id>": lambda f: write_list(f, f'["shape_data/{TABLE}/.."]'),

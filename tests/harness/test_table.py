@@ -138,6 +138,10 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, capsys):
     CALLS.clear()
     run(tmp_path, "--set", "offset=2")  # other constants: nothing is taken over
     assert len(CALLS) == 10
+    CALLS.clear()
+    assert run(tmp_path, "--set", "offset=1")[0] == 130
+    assert CALLS == [("second", 2)]  # and nothing of an interrupted run is lost
+    run(tmp_path, "--set", "offset=1", "--seeds", "2")
     assert not (tmp_path / "toy.partial.jsonl").exists()
 
 

@@ -134,7 +134,7 @@ def change_file(path, change):
         ("channel", "expected 0 to 63"),
         ("time", "negative"),
         ("label", "'a-b-x'"),
-        ("lost", "a-b-3: no addresses"),
+        ("lost", "no a-b-3 in it"),
         ("nothing", "no spikes"),
     ],
 )

@@ -16,6 +16,7 @@ from lsm.data.stand_ins.nmnist_camera import record
 from lsm.spikes import SpikeTrains
 
 SMOOTH_PX = 1.0  # of event images before they are correlated
+SAME_IMAGE = 0.9  # correlation of event images; the lowest of real recordings has 0.97
 SLICE_US = 5000  # of the rhythm
 LONGEST_US = 330_000
 
@@ -56,7 +57,14 @@ def pairs(root: Path) -> Pairs:
         wrong = files[int((~known).argmax())][0]
         raise UserError(f"{wrong}: not the digit of MNIST training image {wrong.stem}")
     real = [read_events_5byte(path, nmnist.PIXELS, nmnist.PIXELS) for path, _ in files]
-    return Pairs(real, [record(images[n], int(n)) for n in numbers], digits, numbers)
+    found = Pairs(real, [record(images[n], int(n)) for n in numbers], digits, numbers)
+    for (path, _), mine, simulated in zip(files, found.real, found.simulated, strict=True):
+        if _correlation(mine, simulated) < SAME_IMAGE:
+            raise UserError(
+                f"{path}: does not show MNIST training image {path.stem}; is it one of the test"
+                " images? Take these out of the folder"
+            )
+    return found
 
 
 def compare(real: list[Events], simulated: list[Events]) -> dict[str, float]:
@@ -74,10 +82,7 @@ def compare(real: list[Events], simulated: list[Events]) -> dict[str, float]:
     both = {"real": real, "simulated": simulated}
     count = {name: np.mean([e.count for e in group]) for name, group in both.items()}
     rhythms = {name: rhythm(group) for name, group in both.items()}
-    images = [
-        np.corrcoef(event_image(a).ravel(), event_image(b).ravel())[0, 1]
-        for a, b in zip(real, simulated, strict=True)
-    ]
+    images = [_correlation(a, b) for a, b in zip(real, simulated, strict=True)]
     figures = {f"events_{name}": float(value) for name, value in count.items()}
     figures["events_ratio"] = figures["events_simulated"] / figures["events_real"]
     for name, group in both.items():
@@ -136,6 +141,10 @@ def rhythm(group: list[Events]) -> np.ndarray:
     return np.bincount(times // SLICE_US, minlength=LONGEST_US // SLICE_US)[
         : LONGEST_US // SLICE_US
     ]
+
+
+def _correlation(one: Events, other: Events) -> float:
+    return float(np.corrcoef(event_image(one).ravel(), event_image(other).ravel())[0, 1])
 
 
 def _pauses_ms(rhythm: np.ndarray) -> list[float]:

@@ -1,5 +1,7 @@
 """Spoken digits as sound: WAV files of real speakers, or a simple formant synthesiser."""
 
+import io
+import re
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +11,12 @@ import numpy as np
 from scipy.signal import lfilter
 
 from harness.errors import UserError
+from harness.files import parsing, read_file
 
 RATE_HZ = 8000
 SHORTEST_S = 0.05
+LARGEST_BYTES = 1 << 20  # a minute of sound
+NAME = re.compile(r"([0-9])_(.+)_([0-9]{1,9})")
 DIGITS = "z123456789o"  # as N-TIDIGITS names them: z for zero, o for oh
 
 
@@ -30,17 +35,18 @@ def read_wav(path: Path) -> np.ndarray:
     Raises:
         UserError: another format, shorter than 50 ms, or silent.
     """
-    try:
-        with wave.open(str(path), "rb") as file:
-            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
-            frames = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise UserError(f"{path}: cannot be read as WAV ({error})") from error
+    content = read_file(path, LARGEST_BYTES)
+    with parsing(path, "WAV file"), wave.open(io.BytesIO(content), "rb") as file:
+        rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
+        expected = file.getnframes() * channels * width
+        frames = file.readframes(file.getnframes())
     if (rate, channels, width) != (RATE_HZ, 1, 2):
         raise UserError(
             f"{path}: {rate} Hz, {channels} channel(s), {8 * width} bits;"
             f" expected {RATE_HZ} Hz, mono, 16 bits: convert it"
         )
+    if len(frames) != expected or 8 + int.from_bytes(content[4:8], "little") > len(content):
+        raise UserError(f"{path}: shorter than its header says, it was cut; get the file again")
     sound = np.frombuffer(frames, "<i2") / 32768
     if len(sound) < SHORTEST_S * RATE_HZ:
         raise UserError(f"{path}: {1000 * len(sound) / RATE_HZ:.0f} ms long, too short for a digit")
@@ -59,10 +65,10 @@ def recorded(folder: Path) -> Iterator[Utterance]:
     if not files:
         raise UserError(f"{folder}: no files <digit>_<speaker>_<n>.wav in it")
     for path in files:
-        digit, _, rest = path.stem.partition("_")
-        speaker, _, take = rest.rpartition("_")
-        if not (len(digit) == 1 and digit.isdigit() and speaker and take.isdigit()):
+        name = NAME.fullmatch(path.stem)
+        if not name:
             raise UserError(f"{path}: not named <digit>_<speaker>_<n>.wav")
+        digit, speaker, take = name.groups()
         yield Utterance(speaker, DIGITS[int(digit)], int(take), read_wav(path))
 
 
