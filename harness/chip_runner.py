@@ -1,0 +1,187 @@
+"""Runs the studies of the chip on a table's own network and data, and writes what they gave.
+
+    python -m deplm.tables.chip, python -m lsm.tables.chip      (`bash run_chip.sh` calls both)
+
+`results/chip_<table>.json` holds, for every study, the score of each chip at each point.
+"""
+
+import argparse
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.chip_figures import draw_studies
+from harness.chip_studies import (
+    ChipSource,
+    Point,
+    Study,
+    for_subject,
+    ideal,
+    smaller,
+    studies,
+)  # fmt: skip
+from harness.cli import Parser
+from harness.config import checked, smoke_config, with_settings
+from harness.datasets import data_root, project_root
+from harness.errors import UserError, exits_cleanly
+from harness.protocol import DEFAULT_CHIPS, Run, Table
+from harness.records import check_writable, commit, machine, now, write_atomically
+
+
+class Subject(ABC):
+    """A network on a data set, to be put on imperfect chips.
+
+    Attributes:
+        run: constants and data of its table.
+        source: of its chips.
+        metric: what `score` gives, with its unit.
+        spikes: whether its inputs are spikes.
+        sizes: what was fitted and tested: "1,000 images to fit, 500 to test".
+    """
+
+    metric = "accuracy (%)"
+    spikes = False
+    sizes = ""
+
+    def __init__(self, run: Run, source: ChipSource) -> None:
+        self.run = run
+        self.source = source
+
+    @abstractmethod
+    def fit(self, point: Point, seed: int) -> Any:  # noqa: ANN401
+        """The network on chip `seed` of a point, normalised and fitted there."""
+
+    @abstractmethod
+    def score(self, fitted: Any, point: Point | None, seed: int) -> float:  # noqa: ANN401
+        """Test score of a fitted network on its own chip (None) or on another point's."""
+
+
+@dataclass(frozen=True)
+class SubjectKind:
+    """A table and how a subject is made of it: `make(run, maps)`."""
+
+    table: Table
+    make: Callable[[Run, tuple[str, ...]], Subject]
+
+
+def measure_study(subject: Subject, study: Study, seeds: Sequence[int], ideals: dict) -> list[dict]:
+    """Scores of all chips at all points of a study.
+
+    Args:
+        subject: network and data.
+        study: what varies.
+        seeds: of the chips.
+        ideals: fitted networks of ideal chips by seed, kept from study to study.
+    """
+    records = [
+        {"value": p.value, "line": p.line, "in_loop": [], "without": []} for p in study.points
+    ]
+    for seed in seeds:
+        for point, record in zip(study.points, records, strict=True):
+            fitted = subject.fit(point, seed)
+            record["in_loop"].append(subject.score(fitted, None, seed))
+            if study.compared:
+                if seed not in ideals:
+                    ideals[seed] = subject.fit(ideal(point), seed)
+                record["without"].append(subject.score(ideals[seed], point, seed))
+        mean = np.mean([r["in_loop"][-1] for r in records])
+        print(f"chip {seed}   {study.name:<12} mean of its points {mean:6.2f}", flush=True)
+    return records
+
+
+def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) -> None:
+    """Measure the chosen studies on one table, writing after each."""
+    table = kind.table
+    config = checked(smoke_config(table.config) if options.smoke else table.config())
+    config = with_settings(config, _settings_of(config, options.set))
+    count = options.seeds or (1 if options.smoke else DEFAULT_CHIPS)
+    seeds = list(range(count))
+    root = data_root(options.data)
+    run = Run(config, seeds, "cpu", root, folder, table=f"chip_{table.name}", smoke=options.smoke)
+    run.data = table.load(run)
+    maps = tuple(options.chip or ())
+    subject = kind.make(run, maps)
+    print(f"{table.title}: {run.data.record.kind} data, {subject.sizes}, {count} chips", flush=True)
+    wanted = list(for_subject(studies(), spikes=subject.spikes, measured=bool(maps)))
+    known = {study.name for study in studies()}
+    unknown = set(options.studies or ()) - known
+    if unknown:
+        raise UserError(f"--studies {' '.join(sorted(unknown))}: known are {', '.join(known)}")
+    path, ideals = folder / f"chip_{table.name}.json", {}
+    for study in wanted:
+        if options.studies and study.name not in options.studies:
+            continue
+        study = smaller(study) if options.smoke else study
+        started = time.perf_counter()
+        points = measure_study(subject, study, seeds, ideals)
+        seconds = time.perf_counter() - started
+        store(path, subject, table, study, points, seconds)
+        print(f"study    {table.name} {study.name}: {seconds:.0f} s", flush=True)
+        draw_studies(folder, study.name)
+
+
+def store(
+    path: Path, subject: Subject, table: Table, study: Study, points: list[dict], seconds: float
+) -> None:
+    """Put one study's figures into the file of its table, the others staying as they are."""
+    record = subject.run.data.record
+    content = {"table": table.name, "title": table.title, "studies": {}}
+    if path.exists():
+        content = json.loads(path.read_text(encoding="utf-8"))
+    content["studies"][study.name] = {
+        "title": study.title, "axis": study.axis, "log": study.log, "metric": subject.metric,
+        "sizes": subject.sizes, "data": record._asdict(), "chips": len(subject.run.seeds),
+        "maps": [Path(m).name for m in subject.source.maps],
+        "seconds": seconds, "created": now(), "commit": commit(), "machine": machine("cpu"),
+        "points": points,
+    }  # fmt: skip
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def _settings_of(config: Any, settings: list[str]) -> list[str]:  # noqa: ANN401
+    # Of several tables each takes the constants that it has.
+    return [s for s in settings if hasattr(config, s.partition("=")[0].strip())]
+
+
+def parser(kinds: dict[str, SubjectKind]) -> Parser:
+    """The options of the studies."""
+    options = Parser(prog="run_chip.sh", description=__doc__.splitlines()[0])
+    options.add_argument("--smoke", action="store_true", help="tiny synthetic data, end points")
+    options.add_argument("--tables", nargs="+", choices=[*kinds], help="default: all of them")
+    names = ", ".join(study.name for study in studies())
+    options.add_argument("--studies", nargs="+", metavar="NAME", help=f"some of {names}")
+    options.add_argument("--seeds", type=int, help=f"how many chips (default {DEFAULT_CHIPS})")
+    options.add_argument(
+        "--chip", nargs="+", metavar="MAP", help="CSV or .npy in uS: one, or G+ G-"
+    )
+    options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
+    options.add_argument("--results", help="results folder (default: results/)")
+    options.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE")
+    return options
+
+
+@exits_cleanly
+def main(kinds: dict[str, SubjectKind], argv: list[str] | None = None) -> int:
+    """Measure the studies asked for on the tables asked for."""
+    options = parser(kinds).parse_args(argv)
+    if options.seeds is not None and options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds}: a study needs 1 chip or more")
+    if options.chip and len(options.chip) > 2:
+        raise UserError(f"--chip: {len(options.chip)} maps; one, or one for G+ and one for G-")
+    for setting in options.set:
+        known = {f for kind in kinds.values() for f in vars(kind.table.config())}
+        if setting.partition("=")[0].strip() not in known:
+            raise UserError(f"--set {setting}: no table here has such a constant")
+    default = project_root() / ("results/smoke" if options.smoke else "results")
+    folder = Path(options.results or default)
+    check_writable(folder)
+    for name, kind in kinds.items():
+        if not options.tables or name in options.tables:
+            run_subject(kind, options, folder)
+    return 0

@@ -1,0 +1,91 @@
+"""Imperfections of the chip under the liquid state machine: N-MNIST.
+
+`bash run_chip.sh` runs it; the list of studies is `harness.chip_studies`. Input bits and the
+converter of bit planes do not apply: the inputs are spikes.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.chip_runner import Subject, SubjectKind, main
+from harness.chip_studies import ChipSource, Point
+from harness.config import constant
+from harness.protocol import Run
+from harness.readout import RidgeReadout
+from lsm.encode import encode
+from lsm.reservoir import Reservoir, from_chip
+from lsm.spikes import SpikeTrains
+from lsm.tables import nmnist
+from lsm.tables.supervised import spec_of, training_samples
+from rram import LSM_40NM
+
+
+@dataclass(frozen=True)
+class NmnistChipConfig(nmnist.NmnistConfig):
+    """Constants of the studies on spikes."""
+
+    study_train: int = constant(6000, "training samples of the studies", low=50, smoke=100)
+    study_test: int = constant(2000, "test samples of the studies", low=20, smoke=50)
+
+
+class Fitted(NamedTuple):
+    """A liquid on a chip and its readout."""
+
+    reservoir: Reservoir
+    readout: RidgeReadout
+
+
+class SpikeSubject(Subject):
+    """Spike trains in a liquid, spikes a step of every neuron out, plain ridge."""
+
+    spikes = True
+
+    def __init__(self, run: Run, maps: tuple[str, ...]) -> None:
+        super().__init__(run, ChipSource(LSM_40NM, {"sparsity": run.config.sparsity}, maps))
+        samples, c = training_samples(run), run.config
+        some = np.linspace(0, len(samples.labels) - 1, min(len(samples.labels), c.study_train))
+        rows = np.unique(some.astype(int))
+        self.train, self.train_labels = samples.trains.take(rows), samples.labels[rows]
+        count = min(len(run.data.test_labels), c.study_test)
+        rows = np.linspace(0, len(run.data.test_labels) - 1, count).astype(int)
+        self.test, self.test_labels = run.data.test.take(rows), run.data.test_labels[rows]
+        train, test = len(self.train_labels), len(self.test_labels)
+        self.sizes = f"{train:,} samples to fit, {test:,} to test"
+
+    def reservoir(self, point: Point, seed: int) -> Reservoir:
+        """The liquid on a point's chip; chips of other spreads are scaled to the paper's weights.
+
+        The paper's `const` is for its own cells: sparse or unlike cells need another, a worn chip
+        (stuck, aged, behind wires) keeps it.
+        """
+        other = "sparsity" in point.cells or point.spread is not None or bool(self.source.maps)
+        neurons = max(1, round(self.run.config.neurons * point.size))
+        spec = spec_of(self.run, neurons)
+        return from_chip(spec, point.chip(self.source, seed), point.read, match_std=other)
+
+    def fit(self, point: Point, seed: int) -> Fitted:
+        """Fitted to the training samples on a point's chip."""
+        reservoir = self.reservoir(point, seed)
+        readout = RidgeReadout(len(self.run.data.classes), self.run.config.penalties)
+        return Fitted(
+            reservoir, readout.fit(self._rates(reservoir, self.train, 2 * seed), self.train_labels)
+        )
+
+    def score(self, fitted: Fitted, point: Point | None, seed: int) -> float:
+        """Accuracy on the test samples."""
+        reservoir = fitted.reservoir if point is None else self.reservoir(point, seed)
+        rates = self._rates(reservoir, self.test, 2 * seed + 1)
+        return 100 * float((fitted.readout.predict(rates) == self.test_labels).mean())
+
+    def _rates(self, reservoir: Reservoir, trains: SpikeTrains, seed: int) -> np.ndarray:
+        return encode(trains, reservoir, seed=seed)
+
+
+KINDS = {
+    "nmnist": SubjectKind(replace(nmnist.TABLE, config=NmnistChipConfig), SpikeSubject),
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main(KINDS))
