@@ -32,24 +32,24 @@ PENALTIES = tuple(10.0**e for e in (-4, -3, -2, -1, 0))
 class ImageChipConfig(image.ImageConfig):
     """Constants of the studies on images: fewer of them, so that all studies end soon."""
 
-    study_train: int = constant(1000, "training images of the studies", low=50, smoke=60)
-    study_test: int = constant(500, "test images of the studies", low=20, smoke=30)
+    study_train: int = constant(3000, "training images of the studies", low=50, smoke=60)
+    study_test: int = constant(1000, "test images of the studies", low=20, smoke=30)
 
 
 @dataclass(frozen=True)
 class DvsChipConfig(dvs.DvsConfig):
     """Constants of the studies on gestures."""
 
-    study_train: int = constant(600, "training windows of the studies", low=50, smoke=50)
-    study_test: int = constant(400, "test windows of the studies", low=20, smoke=20)
+    study_train: int = constant(1000, "training windows of the studies", low=50, smoke=50)
+    study_test: int = constant(500, "test windows of the studies", low=20, smoke=20)
 
 
 @dataclass(frozen=True)
 class SegChipConfig(seg.SegConfig):
     """Constants of the studies on shapes."""
 
-    study_train: int = constant(96, "training shapes of the studies", low=16, smoke=16)
-    study_test: int = constant(64, "test shapes of the studies", low=16, smoke=16)
+    study_train: int = constant(128, "training shapes of the studies", low=16, smoke=16)
+    study_test: int = constant(96, "test shapes of the studies", low=16, smoke=16)
     study_penalty: float = constant(1e-5, "of the ridge of a category", low=1e-12)
 
 
