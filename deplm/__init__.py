@@ -1,6 +1,7 @@
 """The deep extreme point learning machine (DEPLM, Nature Communications 16:960, 2025).
 
-DeplmClassifier     the algorithm on arrays of your own, in scikit-learn's conventions
+DEPLMClassifier     images or clouds of your own -> labels, in scikit-learn's conventions
+DEPLMSegmenter      clouds -> a label for every point, likewise
 PointNetwork        sizes of a network, of SetAbstraction; FASHION_MNIST, DVS_GESTURE: the paper's
 FrozenEncoder       such a network on a chip: clouds -> features
 PartNetwork         sizes of a segmentation network; PART_NETWORK is the paper's
@@ -10,7 +11,7 @@ Chip, ReadConfig    where the random weights come from, and how they are read
 """
 
 from deplm.encoder import FrozenEncoder
-from deplm.estimators import DeplmClassifier
+from deplm.estimators import DEPLMClassifier, DEPLMSegmenter
 from deplm.network import DVS_GESTURE, FASHION_MNIST, PointNetwork, SetAbstraction
 from deplm.points import ArrayClouds, CloudSet
 from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork
@@ -23,7 +24,8 @@ __all__ = [
     "ArrayClouds",
     "Chip",
     "CloudSet",
-    "DeplmClassifier",
+    "DEPLMClassifier",
+    "DEPLMSegmenter",
     "FrozenEncoder",
     "PartEncoder",
     "PartNetwork",

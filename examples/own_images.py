@@ -11,22 +11,20 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from deplm import DeplmClassifier
+from deplm import DEPLMClassifier
+from harness.discriminative import DiscriminativeRidge
 
 if len(sys.argv) > 1:
     with np.load(sys.argv[1], allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
 else:
     digits = load_digits()
-    images = np.kron(digits.images[:900], np.ones((1, 3, 3)))  # 24 x 24 pixels
-    labels = digits.target[:900]
+    images = np.kron(digits.images[:600], np.ones((1, 3, 3)))  # 24 x 24 pixels
+    labels = digits.target[:600]
 
-parts = train_test_split(images, labels, test_size=0.25, random_state=0, stratify=labels)
-train_images, test_images, train_labels, test_labels = parts
+X, X_test, y, y_test = train_test_split(images, labels, random_state=0, stratify=labels)
+model = DEPLMClassifier(chip=0).fit(X, y)
+print(f"ridge readout: {model.score(X_test, y_test):.1%} of {len(y_test)} test images")
 
-for chip in (0, 1):
-    model = DeplmClassifier(chip_seed=chip).fit(train_images, train_labels)
-    correct = model.score(test_images, test_labels)
-    print(
-        f"chip {chip}: {correct:.1%} of {len(test_labels)} test images, penalty {model.penalty_:g}"
-    )
+model = DEPLMClassifier(chip=0, readout=DiscriminativeRidge()).fit(X, y)
+print(f"discriminative ridge: {model.score(X_test, y_test):.1%} of {len(y_test)} test images")

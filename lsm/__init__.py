@@ -1,6 +1,8 @@
 """The zero-shot liquid state machine (LSM, Nature Computational Science 5:37-47, 2025).
 
-LiquidClassifier    the algorithm on spikes of your own, in scikit-learn's conventions
+LSMClassifier       spikes or events of your own -> labels, in scikit-learn's conventions
+LSMEncoder          spikes or events -> features of a liquid, likewise
+ZeroShotRetriever   items of one modality -> those of another, of classes never trained on
 SpikeTrains         spikes of many samples: from events, from arrays
 ReservoirSpec       size and constants of a liquid; NMNIST, NTIDIGITS are the paper's
 Reservoir           its fixed weights: gaussian, from_chip, from_weights
@@ -13,7 +15,7 @@ Chip, ReadConfig    where the random weights come from, and how they are read
 
 from lsm.data.spike_set import SpikeSet
 from lsm.encode import StateFeatures, encode
-from lsm.estimators import LiquidClassifier
+from lsm.estimators import LSMClassifier, LSMEncoder
 from lsm.reservoir import (
     NMNIST,
     NTIDIGITS,
@@ -26,13 +28,15 @@ from lsm.reservoir import (
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.projections import ProjectionConfig
 from lsm.zero_shot.retrieval import topk_accuracy
+from lsm.zero_shot.retriever import ZeroShotRetriever
 from rram import Chip, ReadConfig
 
 __all__ = [
     "NMNIST",
     "NTIDIGITS",
     "Chip",
-    "LiquidClassifier",
+    "LSMClassifier",
+    "LSMEncoder",
     "ProjectionConfig",
     "ReadConfig",
     "Reservoir",
@@ -40,6 +44,7 @@ __all__ = [
     "SpikeSet",
     "SpikeTrains",
     "StateFeatures",
+    "ZeroShotRetriever",
     "encode",
     "from_chip",
     "from_weights",

@@ -10,10 +10,12 @@ MODULES = [
     "rram.chip",
     "rram.crossbar",
     "deplm.encoder",
-    "deplm.estimators",
+    "deplm.estimators.classifier",
+    "deplm.estimators.segmenter",
     "lsm.spikes",
     "lsm.reservoir",
-    "lsm.estimators",
+    "lsm.estimators.liquid",
+    "lsm.zero_shot.retriever",
 ]
 
 

@@ -26,11 +26,17 @@ def test_they_are_short(example):
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("own_images.py", 80), ("own_clouds.py", 80), ("own_events.py", 70)]
+    ("name", "least", "shown"),
+    [
+        ("own_images.py", 80, 2),
+        ("own_clouds.py", 80, 3),
+        ("own_events.py", 70, 2),
+        ("own_device.py", 60, 2),
+    ],
 )
-def test_they_classify_well_above_chance(name, least, monkeypatch, capsys):
+def test_they_classify_well_above_chance(name, least, shown, monkeypatch, capsys):
     found = shares(output(name, monkeypatch, capsys))
-    assert len(found) == 2
+    assert len(found) == shown
     assert min(found) > least
 
 
@@ -41,8 +47,8 @@ def test_own_files_are_read(tmp_path, monkeypatch, capsys):
     images[labels == 1, :, 12:] += 100
     sample = np.repeat(np.arange(60), 200)  # class 1: events on the right
     x, y = rng.integers(0, 4, sample.size) + 4 * labels[sample], rng.integers(0, 8, sample.size)
-    events = {"sample": sample, "x": x, "y": y, "t": rng.uniform(0, 1, sample.size)}
-    points = rng.normal(size=(60, 64, 3))
+    events = {"sample": sample, "x": x, "y": y, "t": rng.integers(0, 1000, sample.size)}
+    points = rng.normal(0, 0.3, (60, 64, 3))
     points[labels == 1, :, 2] = 0  # flat
     for name, arrays in (
         ("own_images.py", {"images": images}),
@@ -60,3 +66,42 @@ def test_a_measured_array(tmp_path, monkeypatch, capsys):
     np.savetxt(tmp_path / "cells.csv", cells, delimiter=",")
     text = output("own_chip.py", monkeypatch, capsys, tmp_path / "cells.csv")
     assert "cells.csv" in text and "612 cells in use" in text
+
+
+def blocks():
+    """Python blocks of docs/own_data.md, by their heading."""
+    text = (EXAMPLES.parent / "docs" / "own_data.md").read_text(encoding="utf-8")
+    found = re.findall(r"## ([^\n]+)\n[^#]*?```python\n(.*?)```", text, re.DOTALL)
+    return dict(found)
+
+
+def own_files(folder):
+    """What the blocks read: two classes of images, clouds, events; a measured array and cells."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 300)
+    images = rng.integers(0, 100, (300, 24, 24))
+    images[labels == 1, :, 12:] += 100
+    np.savez(folder / "my_images.npz", images=images, labels=labels)
+    points = rng.normal(0, 0.3, (300, 128, 3))
+    points[labels == 1, :, 2] = 0
+    np.savez(folder / "my_clouds.npz", points=points, labels=labels)
+    sample = np.repeat(np.arange(300), 200)
+    events = np.zeros(len(sample), [(name, int) for name in ("sample", "x", "y", "t", "p")])
+    events["sample"], events["x"] = sample, rng.integers(0, 4, len(sample)) + 4 * labels[sample]
+    events["y"], events["t"] = rng.integers(0, 8, len(sample)), np.tile(np.arange(200), 300)
+    np.save(folder / "my_events.npy", events)
+    np.save(folder / "my_labels.npy", labels)
+    cells = rng.normal(30, 5, (60, 40)) * (rng.random((60, 40)) < 0.5)
+    np.savetxt(folder / "my_array.csv", cells, delimiter=",")
+    np.savetxt(folder / "breakdown.csv", rng.normal(3.4, 0.1, (20, 20)), delimiter=",")
+
+
+def test_five_lines_each(tmp_path, monkeypatch, capsys):
+    own_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert len(blocks()) == 5
+    for heading, block in blocks().items():
+        assert len(block.splitlines()) == 5, heading
+        exec(compile(block, heading, "exec"), {})
+        (share,) = re.findall(r"([\d.]+)% of", capsys.readouterr().out)
+        assert float(share) > 80, heading

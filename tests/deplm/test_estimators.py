@@ -1,17 +1,43 @@
-"""`DeplmClassifier` keeps scikit-learn's conventions, and learns."""
+"""DEPLM's estimators keep scikit-learn's conventions, learn, and give the tables' digits."""
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
-from deplm import ArrayClouds, Chip, DeplmClassifier, PointNetwork, ReadConfig, SetAbstraction
+from deplm import (
+    ArrayClouds,
+    Chip,
+    DEPLMClassifier,
+    DEPLMSegmenter,
+    PointNetwork,
+    ReadConfig,
+    SetAbstraction,
+)
+from deplm.encoder import encode
+from deplm.estimators.inputs import as_clouds
 from deplm.plus import ImagePlusNetwork, Window
 from deplm.points import image_points
+from deplm.tables import image
+from deplm.tables.seg_readout import Choice, PartStatistics, solve
+from harness.config import smoke_config
+from harness.datasets import data_root
+from harness.discriminative import DiscriminativeRidge
+from harness.logistic import LogisticReadout
+from harness.protocol import Run
+from harness.readout import RidgeReadout
 from rram import UserError
 
+ONE = RidgeReadout(penalties=(1e-3,))
 SMALL = PointNetwork(
     features=0,
     abstractions=(
@@ -33,7 +59,7 @@ def clouds(count=90, seed=0):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return DeplmClassifier(SMALL, penalty=1e-3).fit(*clouds())
+    return DEPLMClassifier(SMALL, readout=ONE).fit(*clouds())
 
 
 def test_learns_clouds_with_labels_of_any_kind(fitted):
@@ -46,15 +72,15 @@ def test_learns_clouds_with_labels_of_any_kind(fitted):
 
 
 def test_penalty_is_chosen_where_none_is_given():
-    chosen = DeplmClassifier(SMALL, validation_fraction=0.3).fit(*clouds())
-    assert chosen.penalty_ == chosen.readout_.penalty_ > 0
+    chosen = DEPLMClassifier(SMALL).fit(*clouds())
+    assert chosen.readout_.penalty_ > 0
     assert chosen.score(*clouds(60, seed=1)) > 0.9
 
 
 def test_two_classes_have_one_score():
     X, y = clouds()
     two = y != "along z"
-    model = DeplmClassifier(SMALL, penalty=1e-3).fit(X[two], y[two])
+    model = DEPLMClassifier(SMALL, readout=ONE).fit(X[two], y[two])
     scores = model.decision_function(X)
     assert scores.shape == (90,)
     assert np.array_equal(model.predict(X), np.where(scores > 0, "along y", "along x"))
@@ -70,13 +96,13 @@ def images(count, seed=0):
 
 
 @pytest.mark.parametrize(
-    "network", ["image", ImagePlusNetwork(((Window(8, 1),),), cells=(7,))], ids=["paper", "plus"]
+    "network", [None, ImagePlusNetwork(((Window(8, 1),),), cells=(7,))], ids=["paper", "plus"]
 )
 def test_learns_images_of_any_range(network):
-    model = DeplmClassifier(network, penalty=1e-3).fit(*images(40))
+    model = DEPLMClassifier(network, readout=ONE).fit(*images(40))
     X, y = images(30, seed=1)
     assert model.score(X, y) > 0.9 and model.pixel_range_ == (0, 255)
-    scaled = DeplmClassifier(network, penalty=1e-3).fit(images(40)[0] / 255.0, images(40)[1])
+    scaled = DEPLMClassifier(network, readout=ONE).fit(images(40)[0] / 255.0, images(40)[1])
     assert scaled.score(X / 255.0, y) > 0.9 and scaled.pixel_range_[1] < 1
 
 
@@ -89,29 +115,31 @@ def test_image_points_by_hand():
 def test_chips_and_reads_reach_the_features():
     X, y = clouds(30)
     features = [
-        DeplmClassifier(SMALL, penalty=1e-3, **options).fit(X, y).decision_function(X)
+        DEPLMClassifier(SMALL, readout=ONE, **options).fit(X, y).decision_function(X)
         for options in (
             {},
-            {"chip_seed": 1},
+            {"chip": 1},
             {"chip": Chip(seed=1)},
-            {"read_config": ReadConfig(read_noise=0.05)},
+            {"read": ReadConfig(read_noise=0.05)},
         )
     ]
     assert np.array_equal(features[1], features[2])
     assert not np.allclose(features[0], features[1]) and not np.allclose(features[0], features[3])
 
 
-class OnRows(DeplmClassifier):
+class OnRows(DEPLMClassifier):
     """Takes rows of numbers, as scikit-learn's checks give them: a point for each number."""
 
-    def __init__(self, penalty=1e-3):
-        super().__init__(penalty=penalty)
-
-    def _network(self):
+    def __init__(self, readout=None):
         local = SetAbstraction(8, 6, 4, 3.0), SetAbstraction(12, 3, 3, 5.0)
-        return PointNetwork(0, (*local, SetAbstraction(40)))
+        super().__init__(PointNetwork(0, (*local, SetAbstraction(40))), readout=readout)
 
-    def _clouds(self, X, name):
+    def _features_in(self, X):
+        if X.ndim != 2:
+            raise UserError(f"X of shape {X.shape}: Reshape your data")
+        return X.shape[1]
+
+    def _clouds(self, X, network, name):
         count = max(8, X.shape[1])
         points = np.zeros((len(X), count, 3))
         points[..., 0] = X[:, np.resize(np.arange(X.shape[1]), count)]
@@ -128,7 +156,7 @@ class OnRows(DeplmClassifier):
 def test_all_checks_of_scikit_learn():
     """All but one: in float32 the company of a sample moves its scores by about 1e-6."""
     invariance = {"check_methods_subset_invariance": "float32"}
-    checked = check_estimator(OnRows(), expected_failed_checks=invariance, on_fail=None)
+    checked = check_estimator(OnRows(ONE), expected_failed_checks=invariance, on_fail=None)
     failed = [check["check_name"] for check in checked if check["status"] == "failed"]
     assert failed == [] and len(checked) > 40
 
@@ -138,7 +166,7 @@ def test_what_the_checks_on_rows_ask_holds_on_clouds(fitted):
     X, y = clouds()
     scores, before = fitted.decision_function(X), dict(vars(fitted))
     again = clone(fitted)
-    assert not hasattr(again, "classes_") and again.get_params() == fitted.get_params()
+    assert not hasattr(again, "classes_") and again.get_params()["network"] == SMALL
     for other in (again.fit(X, y), again.fit(X, y), pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(other.decision_function(X), scores)
     assert fitted.fit(X, y) is fitted
@@ -146,9 +174,9 @@ def test_what_the_checks_on_rows_ask_holds_on_clouds(fitted):
     np.testing.assert_allclose(fitted.decision_function(X[order]), scores[order], atol=1e-5)
     alone = np.concatenate([fitted.decision_function(X[n : n + 1]) for n in range(10)])
     np.testing.assert_allclose(alone, scores[:10], atol=1e-5)
-    assert vars(fitted).keys() == before.keys() and fitted.n_features_in_ == 40
-    params = fitted.get_params()
-    assert params["network"] is SMALL and all(params[n] == before[n] for n in params)
+    assert vars(fitted).keys() == before.keys() and fitted.n_features_in_ == 3
+    params = fitted.get_params(deep=False)
+    assert params["network"] is SMALL and all(params[n] is before[n] for n in params)
     learned = {name for name in vars(fitted) if name not in params}
     assert all(name.endswith("_") for name in learned)
 
@@ -156,8 +184,8 @@ def test_what_the_checks_on_rows_ask_holds_on_clouds(fitted):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda X, y: (X[:, :, :2], y), r"expected \(clouds, points, 3\)"),
-        (lambda X, y: (X[:, 0], y), r"expected \(clouds, points, 3\)"),
+        (lambda X, y: (X[:, :, :2], y), r"2 values a point: expected \(clouds, points, 3\)"),
+        (lambda X, y: (X[:, 0], y), r"\(clouds, points, 3 or more\)"),
         (lambda X, y: (X[:, :10], y), "10 points a cloud, this network needs 20"),
         (lambda X, y: (X * 1e6, y), "scale the clouds"),
         (lambda X, y: (np.where(X > 1, np.nan, X), y), "NaN"),
@@ -169,22 +197,206 @@ def test_what_the_checks_on_rows_ask_holds_on_clouds(fitted):
 )
 def test_unfit_input_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
-        DeplmClassifier(SMALL, penalty=1e-3).fit(*change(*clouds()))
+        DEPLMClassifier(SMALL, readout=ONE).fit(*change(*clouds()))
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"network": "video"}, "'image', 'dvs'"),
-        ({"penalty": -1}, "above 0"),
-        ({"validation_fraction": 1}, "validation_fraction"),
+        ({"network": "video"}, "expected None, or one of PointNetwork"),
+        ({"chip": -1}, "seed is -1"),
     ],
 )
 def test_unfit_options_are_refused(options, said):
     with pytest.raises(UserError, match=said):
-        DeplmClassifier(**{"network": SMALL, **options}).fit(*clouds())
+        DEPLMClassifier(**{"network": SMALL, **options}).fit(*clouds())
 
 
 def test_other_clouds_than_those_fitted_are_refused(fitted):
-    with pytest.raises(UserError, match="20 features, but DeplmClassifier is expecting 40"):
-        fitted.predict(clouds()[0][:, :20])
+    with pytest.raises(UserError, match="2 features, but DEPLMClassifier is expecting 3"):
+        fitted.predict(clouds()[0][..., :2])
+
+
+def ragged(count=90, seed=0):
+    """The clouds of `clouds`, each without some of its last points."""
+    X, y = clouds(count, seed)
+    lengths = np.random.default_rng(seed + 7).integers(25, 41, count)
+    return [cloud[:length] for cloud, length in zip(X, lengths, strict=True)], y
+
+
+def test_clouds_of_different_lengths_have_the_features_that_each_has_alone(fitted):
+    X, y = ragged()
+    together = fitted.transform(X)
+    alone = np.concatenate([fitted.transform(cloud[None]) for cloud in X])
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+    assert not np.allclose(together, fitted.transform(clouds()[0]), atol=1e-2)
+    model = DEPLMClassifier(SMALL, readout=ONE).fit(X, y)
+    assert model.score(*ragged(60, seed=1)) > 0.9
+    assert np.array_equal(model.predict(clouds(9)[0]), model.predict(list(clouds(9)[0])))
+
+
+def test_clouds_need_no_network_of_ones_own():
+    X, y = clouds(60)
+    model = DEPLMClassifier().fit(X, y)
+    assert model.network_.abstractions[0].centres == 40
+    assert model.score(*clouds(30, seed=1)) > 0.9
+    names = model.get_feature_names_out()
+    assert names[0] == "deplmclassifier0" and len(names) == model.transform(X).shape[1] == 819
+
+
+def test_readouts_of_all_kinds():
+    X, y = clouds()
+    for readout in (
+        DiscriminativeRidge(steps=2),
+        LogisticReadout(penalties=(1e-2,)),
+        LogisticRegression(),
+    ):
+        model = DEPLMClassifier(SMALL, readout=readout).fit(X, y)
+        assert type(model.readout_) is type(readout) and model.readout_ is not readout
+        assert model.score(*clouds(60, seed=1)) > 0.9
+
+
+def test_pipeline_grid_search_and_joblib(tmp_path):
+    X, y = ragged(60)
+    smaller = FunctionTransformer(lambda clouds: [cloud / 2 for cloud in clouds])
+    piped = Pipeline([("scale", smaller), ("deplm", DEPLMClassifier(SMALL, readout=ONE))])
+    assert piped.fit(X, y).score(*ragged(30, seed=1)) > 0.8
+    grid = {"chip": [0, 1], "readout__penalties": [(1e-3,), (1e3,)]}
+    search = GridSearchCV(DEPLMClassifier(SMALL, readout=ONE), grid, cv=2).fit(X, y)
+    assert search.best_params_["readout__penalties"] == (1e-3,) and search.best_score_ > 0.7
+    joblib.dump(search.best_estimator_, tmp_path / "model")
+    again = joblib.load(tmp_path / "model")
+    assert np.array_equal(again.decision_function(X), search.best_estimator_.decision_function(X))
+
+
+@pytest.mark.slow
+def test_in_several_processes():
+    X, y = ragged(60)
+    search = GridSearchCV(DEPLMClassifier(SMALL, readout=ONE), {"chip": [0, 1]}, cv=2)
+    alone = search.fit(X, y).cv_results_["mean_test_score"]
+    again = search.set_params(n_jobs=2).fit(X, y).cv_results_["mean_test_score"]
+    assert np.array_equal(alone, again)
+
+
+def test_bad_clouds_are_refused_with_what_was_got_and_expected():
+    X, y = ragged(30)
+    cases = [
+        ([*X[:-1], X[0][:, :2]], y, r"cloud 29 of shape \(.*, 2\): expected \(points, 3 or more\)"),
+        ([*X[:-1], np.ones((30, 4))], y, "cloud 29 has 4 values a point, cloud 0 3"),
+        ([*X[:-1], X[0] * np.nan], y, "cloud 29: NaN or infinite"),
+        ([*X[:-1], X[0][:19]], y, "cloud 29 has 19 points a cloud, this network needs 20"),
+        ([*X[:-1], X[0].astype(str)], y, "cloud 29 of <U32: expected numbers"),
+        (X, ["rare", *["often"] * 29], "class often has|class rare has 1 sample: expected 2"),
+    ]
+    for bad, labels, said in cases:
+        with pytest.raises(UserError, match=said):
+            DEPLMClassifier(SMALL).fit(bad, labels)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        DEPLMClassifier(SMALL).predict(X)
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [(100, "hold a single point"), (1e-3, "the same points")]
+)
+def test_coordinates_that_do_not_suit_the_radii_are_told(scale, said):
+    X, y = clouds(30)
+    with pytest.warns(UserWarning, match=rf"layer 1, radius 0.3, clouds that span .*{said}"):
+        DEPLMClassifier(SMALL, readout=ONE).fit(X * scale, y)
+
+
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        (image.discriminative_ridge, None),
+        pytest.param(
+            image.chip_effects, ReadConfig(0.02, input_bits=6), marks=pytest.mark.slow, id="effects"
+        ),
+    ],
+)
+def test_the_digits_of_the_table_on_its_tiny_data(row, read, tmp_path):
+    run = Run(smoke_config(image.ImageConfig), [0], "cpu", tmp_path, tmp_path, smoke=True)
+    run.data = data = image.load(run)
+    values = row(run, 0).values
+    readout, count = DiscriminativeRidge(steps=32), run.config.calibration_clouds
+    model = DEPLMClassifier(read=read, readout=readout, calibration_clouds=count)
+    model.fit(data.train.images, data.train.labels)
+    features, labels = model.transform(data.test.images), data.test.labels
+    for fitted, name in (
+        (model.readout_, "accuracy"),
+        (model.readout_.ridge_, "accuracy, plain ridge"),
+    ):
+        assert 100 * np.mean(fitted.predict(features) == labels) == pytest.approx(values[name])
+
+
+@pytest.mark.slow
+def test_the_digits_of_the_table_on_fashion_mnist():
+    data = image.fashion_mnist.load(data_root())
+    model = DEPLMClassifier(readout=DiscriminativeRidge(steps=32))
+    model.fit(data.train.images, data.train.labels)
+    features, labels = model.transform(data.test.images), data.test.labels
+    assert np.mean(model.readout_.predict(features) == labels) == pytest.approx(0.8282)
+    assert np.mean(model.readout_.ridge_.predict(features) == labels) == pytest.approx(0.8144)
+
+
+def parts(count, seed=0):
+    """Clouds of a ball's points: the upper and the lower part, of category 1 the sides too."""
+    rng = np.random.default_rng(seed)
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(60, 100, count)]
+    X = [cloud / np.linalg.norm(cloud, axis=1, keepdims=True) for cloud in X]
+    categories = np.arange(count) % 2
+    y = [(c[:, 2] > 0) + 2 * k * (c[:, 0] > 0) for c, k in zip(X, categories, strict=True)]
+    return X, y, categories
+
+
+def test_segmenter_labels_points_and_knows_categories(tmp_path):
+    X, y, categories = parts(40)
+    model = DEPLMSegmenter().fit(X, y, categories)
+    test = parts(10, seed=1)
+    assert model.score(*test) > 0.8 and list(model.classes_) == [0, 1, 2, 3]
+    predicted = model.predict(test[0], test[2])
+    assert [len(p) for p in predicted] == [len(cloud) for cloud in test[0]]
+    assert set(np.concatenate(predicted[::2])) <= {0, 1}  # category 0 has two parts
+    shuffled = [np.random.default_rng(0).permutation(labels) for labels in test[1]]
+    assert model.score(test[0], shuffled, test[2]) < 0.6
+    without = DEPLMSegmenter().fit(X[::2], y[::2])
+    assert without.score(test[0][::2], test[1][::2]) > 0.9
+    array = np.stack([cloud[:60] for cloud in test[0]])
+    assert without.predict(array).shape == (10, 60)
+    assert np.array_equal(
+        pickle.loads(pickle.dumps(without)).predict(array), without.predict(array)
+    )
+
+
+def test_segmenter_is_the_ridge_of_the_table():
+    """Plain ridge of `deplm.tables.seg_readout` on the same features, penalty and points."""
+    X, y, _ = parts(20)
+    readout = RidgeReadout(penalties=(1e-4,))
+    model = DEPLMSegmenter(readout=readout).fit(X, y)
+    clouds_ = as_clouds(X, model.network_, "train")
+    statistics = PartStatistics()
+    for indices, (features,) in encode(clouds_, [model.encoder_]):
+        for n, rows in zip(indices, features, strict=True):
+            rows = torch.from_numpy(rows[: len(y[n])])
+            statistics.add(PartStatistics.of(rows, torch.from_numpy(y[n])))
+    (table,) = solve(statistics, [Choice(1e-4, 0.0, plain=True)])
+    np.testing.assert_allclose(model.readouts_[0].coef_, table.coef[:, :4], rtol=0, atol=1e-4)
+
+
+def test_unfit_segments_are_refused():
+    X, y, categories = parts(8)
+    cases = [
+        ((X, [*y[:-1], y[-1][:-1]]), r"cloud 7: labels of shape \(\d+,\), \d+ points"),
+        ((X, y, categories[:-1]), r"categories \(7,\) of int64: expected \(8,\)"),
+        ((X, y, categories - 1), "whole numbers from 0"),
+        ((X, y, np.arange(8) // 7), "category 1 has 1 cloud: expected 2 or more"),
+    ]
+    for arguments, said in cases:
+        with pytest.raises(UserError, match=said):
+            DEPLMSegmenter().fit(*arguments)
+    model = DEPLMSegmenter(readout=ONE).fit(X, y)
+    with pytest.raises(UserError, match=r"category 1: expected one of \[0\]"):
+        model.predict(X, categories)
+    with pytest.raises(UserError, match="4 values a point, expected 3"):
+        model.predict([np.ones((60, 4))])
+    with pytest.raises(UserError, match="expected None or a PartNetwork"):
+        DEPLMSegmenter(SMALL).fit(X, y)
