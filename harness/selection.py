@@ -9,11 +9,16 @@ A candidate is an epoch, most often; it may be a penalty or a design as well.
 `published` and `oracle` look at test data and are always marked.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
+import torch
+from torch import nn
+
+from harness.checkpoint import Checkpoint, Progress
 
 Scores = Mapping[str, float]  # in %, by name
 PASSING = "epochs above the floors"  # ends the name of a metric that counts them
@@ -54,8 +59,8 @@ class History:
         return type(self)(self.validation[:count], self.test[:count])
 
     def curves(self) -> list[list[float]]:
-        """The first score on validation and on test data."""
-        return [self.curve("validation"), self.curve("test")]
+        """The first score on validation data, where there are any, and on test data."""
+        return [self.curve(data) for data in ("validation", "test") if getattr(self, data)]
 
     def as_dict(self) -> dict[str, list[dict[str, float]]]:
         """For a file."""
@@ -65,6 +70,47 @@ class History:
     def from_dict(cls, parts: dict[str, list[dict[str, float]]] | None) -> Self:
         """Back from `as_dict`; None gives an empty one."""
         return cls(**parts) if parts else cls()
+
+
+class EpochLog:
+    """The history of a training, kept on disk after every epoch beside what is trained.
+
+    Args:
+        checkpoint: where it is kept, and gone on from; None: nowhere.
+        model: to train, put where the checkpoint says.
+        optimiser: of the model, likewise.
+
+    Attributes:
+        history: of all epochs, those before a stop included.
+        finished: epochs that were finished before.
+        seconds: that all epochs took so far.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint | None,
+        model: nn.Module | None = None,
+        optimiser: torch.optim.Optimizer | None = None,
+    ) -> None:
+        self._checkpoint, self._state = checkpoint, (model, optimiser)
+        progress = checkpoint.load(model, optimiser) if checkpoint else Progress()
+        self.history = History.from_dict(progress.history)
+        self.finished, self.seconds = progress.epoch, progress.seconds
+        self._started = time.perf_counter() - progress.seconds
+
+    def add(self, epoch: int, *, test: Scores, validation: Scores | None = None) -> None:
+        """Record an epoch.
+
+        Args:
+            epoch: how many are finished with it.
+            test: scores of it in %, by name.
+            validation: likewise.
+        """
+        self.history.add(test=test, validation=validation)
+        self.seconds = time.perf_counter() - self._started
+        if self._checkpoint:
+            progress = Progress(epoch, self.seconds, self.history.as_dict())
+            self._checkpoint.save(progress, *self._state)
 
 
 class Choice(NamedTuple):

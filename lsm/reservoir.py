@@ -70,10 +70,6 @@ NMNIST = ReservoirSpec(256, 200, decay=0.9, threshold=5.0, const=0.07, steps=50)
 """N-MNIST (LSM, LSM-NMNIST/run_lsm_gau_sim.sh)."""
 NTIDIGITS = ReservoirSpec(64, 200, decay=0.97, threshold=5.3, const=0.08, steps=129)
 """N-TIDIGITS (LSM, LSM-NTIDIGITS/run_lsm_gau_sim.sh)."""
-AUDIO_VISUAL_IMAGE = replace(NMNIST, const=0.3)
-"""Images of audio-visual pairs (LSM, LSM-CLIP-ATV/run_zero_shot_sim_pd64.sh)."""
-AUDIO_VISUAL_AUDIO = replace(NTIDIGITS, const=0.1)
-"""Audio of audio-visual pairs (LSM, LSM-CLIP-ATV/run_zero_shot_sim_pd64.sh)."""
 BRAIN_VISUAL_NEURAL = ReservoirSpec(192, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=201)
 """Neural signals (LSM, LSM-CLIP-BTV/run_lsm_clip_one_layer_26class_sup.sh)."""
 BRAIN_VISUAL_LETTER = ReservoirSpec(784, 2048, decay=0.95, threshold=0.1, const=0.0005, steps=49)

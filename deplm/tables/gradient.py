@@ -1,7 +1,6 @@
 """Rows trained by gradient: epochs that are scored one by one, kept on disk, and chosen among."""
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +9,9 @@ from tqdm import tqdm
 from deplm.points import CloudSet
 from deplm.tables.common import DeplmConfig
 from deplm.training.recipe import CloudModel, Recipe, train
-from harness.checkpoint import Progress
 from harness.chips import identity
 from harness.protocol import Measurement, Run
-from harness.selection import History, Published, Validation
+from harness.selection import EpochLog, History, Published, Validation
 
 LAST_EPOCH = "beside the best on test data stands the last epoch: nothing is chosen there"
 Score = Callable[[CloudModel, CloudSet], dict[str, float]]  # scores in %, by name
@@ -56,30 +54,26 @@ def measure_trained(
     optimiser = recipe.optimiser(model)
     depends_on = changed(run.config) | recipe.identity() | {"clouds": len(source)}
     checkpoint = run.checkpoint(row, seed, **depends_on)
-    progress = checkpoint.load(model, optimiser)
-    history = History.from_dict(progress.history)
-    started = time.perf_counter() - progress.seconds
+    log = EpochLog(checkpoint, model, optimiser)
     with tqdm(
         desc=f"chip {seed}",
         unit=" epochs",
         total=recipe.epochs,
-        initial=progress.epoch,
+        initial=log.finished,
         disable=None,
     ) as bar:
-        for epoch in train(model, recipe, source, optimiser, seed, first=progress.epoch):
+        for epoch in train(model, recipe, source, optimiser, seed, first=log.finished):
             sets = {n: s.redrawn(epoch) if redraw else s for n, s in evaluated.items()}
-            history.add(**{name: score(model, clouds) for name, clouds in sets.items()})
-            progress = Progress(epoch + 1, time.perf_counter() - started, history.as_dict())
-            checkpoint.save(progress, model, optimiser)
-            bar.set_postfix({n: f"{history.curve(n)[-1]:.2f} %" for n in evaluated})
+            log.add(epoch + 1, **{name: score(model, clouds) for name, clouds in sets.items()})
+            bar.set_postfix({n: f"{log.history.curve(n)[-1]:.2f} %" for n in evaluated})
             bar.update()
-    history = first_epochs(history, recipe.epochs)
+    history = log.history.first(recipe.epochs)  # a checkpoint may be of a longer training
     return Measurement(
         values=chosen_values(history),
         fixed_weights=model.network.fixed_weights if frozen else 0,
         trained_weights=model.trained_weights,
-        train_seconds=progress.seconds,
-        details={f"history {seed}": curves(history)},
+        train_seconds=log.seconds,
+        details={f"history {seed}": history.curves()},
         note=note if history.validation else f"{note}; {LAST_EPOCH}",
     )
 
@@ -95,16 +89,6 @@ def chosen_values(history: History) -> dict[str, float]:
         best = Published(score=name).choose(history).candidate
         values[f"{name} ({Published.name})"] = history.test[best][name]
     return values
-
-
-def curves(history: History) -> list[list[float]]:
-    """The first score of every epoch: on validation data, where there are any, and on test data."""
-    return history.curves() if history.validation else [history.curve("test")]
-
-
-def first_epochs(history: History, epochs: int) -> History:
-    """What was recorded up to some epoch: a checkpoint may be of a longer training."""
-    return History(history.validation[:epochs], history.test[:epochs])
 
 
 def changed(config: DeplmConfig) -> dict[str, Any]:

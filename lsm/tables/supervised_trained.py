@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.checkpoint import Progress
 from harness.features import FrozenFeatures, accuracy
 from harness.protocol import Measurement, Metric, Run
-from harness.selection import History, Published, Validation
+from harness.selection import EpochLog, History, Published, Validation
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE
@@ -205,16 +204,12 @@ def score_epochs(
     network = RecurrentNetwork(spec, seed).to(run.device)
     optimizer = make_optimizer(network)
     checkpoint = run.checkpoint(row, seed, samples=len(training[1]), **about)
-    progress = checkpoint.load(network, optimizer)
-    history = History.from_dict(progress.history)
-    started = time.perf_counter() - progress.seconds
-    for epoch in train_epochs(network, optimizer, *training, seed=seed, finished=progress.epoch):
-        history.add(**{name: _score(network, *samples) for name, samples in scored.items()})
-        progress = Progress(epoch, time.perf_counter() - started, history.as_dict())
-        checkpoint.save(progress, network, optimizer)
-        now = ", ".join(f"{name} {history.curve(name)[-1]:.2f} %" for name in scored)
+    log = EpochLog(checkpoint, network, optimizer)
+    for epoch in train_epochs(network, optimizer, *training, seed=seed, finished=log.finished):
+        log.add(epoch, **{name: _score(network, *samples) for name, samples in scored.items()})
+        now = ", ".join(f"{name} {log.history.curve(name)[-1]:.2f} %" for name in scored)
         print(f"{row}, chip {seed}: epoch {epoch} of {spec.epochs}: {now}", flush=True)
-    return history.first(spec.epochs), progress.seconds
+    return log.history.first(spec.epochs), log.seconds
 
 
 def _score(network: RecurrentNetwork, trains: SpikeTrains, labels: np.ndarray) -> dict[str, float]:

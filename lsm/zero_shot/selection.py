@@ -7,14 +7,13 @@ of the classes they saw choose the candidate for the seen figure, VALIDATION ite
 further classes the candidate for the unseen figure.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.checkpoint import Checkpoint, Progress
-from harness.selection import History
+from harness.checkpoint import Checkpoint
+from harness.selection import EpochLog, History
 from lsm.zero_shot.encoders import PrototypeTraining
 from lsm.zero_shot.modalities import (
     TEST,
@@ -101,28 +100,24 @@ def score_candidates(
     Returns:
         A history a split; its validation scores are the mean of its selection models'.
     """
-    started = time.perf_counter()
     options = {"permuted": permuted, "copies": copies}
     models = split_models(data, splits, seed, scoring.pool_size, restarts=restarts, **options)
     count = len(models)
     models += selection_models(data, selection, seed, scoring.pool_size, **options)
     training = make_training([m.pairs for m in models], [m.seed for m in models])
-    progress, histories = _resumed(checkpoint, training, len(splits))
+    logs = [_log(checkpoint, training) for _ in splits]
     names = tuple(modality.name for modality in data.modalities)
-    for epoch, embed in training.epochs(progress.epoch):
+    for epoch, embed in training.epochs(logs[0].finished):
         test = score_models(embed, slice(count), models, scoring)
         held_out = score_models(embed, slice(count, len(models)), models, scoring)
-        for number, history in enumerate(histories):
+        for number, log in enumerate(logs):
             mine = test[number * restarts : (number + 1) * restarts]
-            history.add(
+            log.add(
+                epoch,
                 test=_named(names, np.mean(mine, 0), scoring),
                 validation=_named(names, _served(held_out, selection, number), scoring),
             )
-        if checkpoint:
-            seconds = progress.seconds + time.perf_counter() - started
-            now = Progress(epoch, seconds, histories[0].as_dict())
-            checkpoint.save(now, training.model, training.optimiser)
-    return CandidateScores(histories, progress.seconds + time.perf_counter() - started)
+    return CandidateScores([log.history for log in logs], logs[-1].seconds)
 
 
 def score_trained_on_test_items(
@@ -148,31 +143,22 @@ def score_trained_on_test_items(
         seed: of first weights.
         checkpoint: where every epoch is kept.
     """
-    started = time.perf_counter()
     models = split_models(data, [split], seed, scoring.pool_size)
     training = make_training([m.pairs for m in models], [m.seed for m in models])
     training.queries = models[0].pools[0]
-    progress, (history,) = _resumed(checkpoint, training, 1)
+    log = _log(checkpoint, training)
     names = tuple(modality.name for modality in data.modalities)
     ((seen, _),) = score_models(training.embed, slice(None), models, scoring)
-    for epoch, embed in training.epochs(progress.epoch):
+    for epoch, embed in training.epochs(log.finished):
         ((seen_after, unseen),) = score_models(embed, slice(None), models, scoring)
-        history.add(test=_named(names, np.array([seen, unseen]), scoring))
+        log.add(epoch, test=_named(names, np.array([seen, unseen]), scoring))
         seen = seen_after
-        if checkpoint:
-            seconds = progress.seconds + time.perf_counter() - started
-            now = Progress(epoch, seconds, history.as_dict())
-            checkpoint.save(now, training.model, training.optimiser)
-    return CandidateScores([history], progress.seconds + time.perf_counter() - started)
+    return CandidateScores([log.history], log.seconds)
 
 
-def _resumed(
-    checkpoint: Checkpoint | None, training: Training, splits: int
-) -> tuple[Progress, list[History]]:
-    if checkpoint is None:
-        return Progress(), [History() for _ in range(splits)]
-    progress = checkpoint.load(training.model, training.optimiser)
-    return progress, [History.from_dict(progress.history)]
+def _log(checkpoint: Checkpoint | None, training: Training) -> EpochLog:
+    state = (training.model, training.optimiser) if checkpoint else ()
+    return EpochLog(checkpoint, *state)
 
 
 def split_models(
