@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from harness.datasets import KINDS
 from harness.files import replacing
+from harness.protocol import Run
 from rram import Chip
 
 SHOWN_CELLS = 64  # rows and columns of the conductance map that are drawn
@@ -224,6 +225,43 @@ def draw_chip(chip: Chip, path: Path) -> Path:
         f"{chip.device.name}, chip {chip.seed}, programmed at {chip.programming_voltage_v:.3f} V"
     )
     return save(figure, path, shows_data=False)
+
+
+def where(run: Run) -> str:
+    """Which data a figure is of: name and kind."""
+    return f"{run.data.record.name} ({run.data.record.kind})"
+
+
+def of_these_data(run: Run, rows: list[Record]) -> list[Record]:
+    """The records that were measured on the data of this run."""
+    return [row for row in rows if row["data"]["sha256"] == run.data.record.sha256]
+
+
+def best_with(rows: list[Record], detail: str) -> Record | None:
+    """The best of the records that have a detail, None where none has."""
+    found = [row for row in rows if detail in row.get("details", {})]
+    return max(found, key=lambda row: row["mean"], default=None)
+
+
+def draw_best_confusion(
+    rows: list[Record], names: Sequence[str], data: str, path: Path
+) -> list[Path]:
+    """The confusion matrix of the best row that has one.
+
+    Args:
+        rows: of one results file.
+        names: of the classes.
+        data: name and kind of the data, for the title.
+        path: of the PNG.
+
+    Returns:
+        The path, or nothing where no row has one.
+    """
+    best = best_with(rows, "confusion")
+    if best is None:
+        return []
+    title = f"{best['row']}: {best['mean']:.2f} %, {data}"
+    return [draw_confusion(np.array(best["details"]["confusion"]), names, title, path)]
 
 
 def draw_confusion(counts: np.ndarray, names: Sequence[str], title: str, path: Path) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deplm.encoder import Encoder, calibration_batches
-from deplm.network import SetAbstraction
+from deplm.network import CloudNetwork, SetAbstraction
 from deplm.points import CloudSet
 from deplm.training.augment import Augmentation
 from deplm.training.recipe import Recipe
@@ -127,6 +127,28 @@ def recipe(config: DeplmConfig, *, move_features: bool = False) -> Recipe:
 def chip_of(run: Run, seed: int) -> Chip:
     """Chip number `seed` of the run."""
     return make_chip(run.config, DEPLM_40NM, seed)
+
+
+@dataclass(frozen=True)
+class RidgeRow:
+    """Base of the ridge rows of gestures and parts: by what clouds are encoded.
+
+    Attributes:
+        kind: class of the encoders.
+        network: their sizes; it knows its `fixed_weights`.
+        read_config: how the arrays are read.
+        note: what a reader of the row has to know.
+    """
+
+    kind: type
+    network: CloudNetwork
+    read_config: ReadConfig = ReadConfig()
+    note: str = ""
+
+    def encoders(self, run: Run, seeds: list[int]) -> list[Encoder]:
+        """One a chip, see `frozen_encoders`."""
+        clouds = run.data.train
+        return frozen_encoders(run, self.kind, self.network, seeds, clouds, self.read_config)
 
 
 def frozen_encoders(

@@ -25,7 +25,7 @@ from deplm.tables.common import (
     with_effects,
 )
 from deplm.tables.dvs_figures import draw_figures
-from deplm.tables.dvs_ridge import RidgeRow, measure_ridge
+from deplm.tables.dvs_ridge import GestureRow, measure_ridge
 from deplm.tables.gradient import measure_trained
 from deplm.tables.rivals import CountEncoder, EventCounts
 from deplm.training.classifiers import GradientClassifier
@@ -35,7 +35,6 @@ from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
-from rram.crossbar import ReadConfig
 
 CLASSES = len(dvs_gesture.CLASSES)
 PUBLISHED_EPOCHS = 200
@@ -136,27 +135,27 @@ def _clips_folder(run: Run, kind: str) -> Path | None:
 
 def ridge(run: Run, seed: int) -> Measurement:
     """The paper's network; plain ridge on its frozen features."""
-    return measure_ridge(run, seed, RidgeRow(FrozenEncoder, network(run.config)))
+    return measure_ridge(run, seed, GestureRow(FrozenEncoder, network(run.config)))
 
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The row above, every product read with noise and bit-serial inputs."""
     read_config, note = with_effects(run)
-    row = RidgeRow(FrozenEncoder, network(run.config), read_config, note=note)
+    row = GestureRow(FrozenEncoder, network(run.config), read_config, note=note)
     return measure_ridge(run, seed, row)
 
 
 def event_counts(run: Run, seed: int) -> Measurement:
     """Ridge on counts of events in windows of time and cells of the image: no random layers."""
     counts = EventCounts(run.config.count_windows, run.config.count_cells)
-    return measure_ridge(run, seed, RidgeRow(CountEncoder, counts))
+    return measure_ridge(run, seed, GestureRow(CountEncoder, counts))
 
 
 def deplm_plus(run: Run, seed: int) -> Measurement:
     """DEPLM+; plain ridge, scores averaged over several draws."""
     draws = run.config.test_draws
     note = f"scores averaged over {draws} draws of {run.config.events} events a window"
-    row = RidgeRow(DvsPlusEncoder, plus_network(run.config), ReadConfig(), draws, note)
+    row = GestureRow(DvsPlusEncoder, plus_network(run.config), test_draws=draws, note=note)
     return measure_ridge(run, seed, row)
 
 

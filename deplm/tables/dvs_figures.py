@@ -16,9 +16,8 @@ from deplm.data.dvs_gesture import (
     read_trials,
     recordings,
 )
-from deplm.tables.figures import of_these_data, where
 from harness.events import Events, join_events, read_events_5byte
-from harness.figures import draw_confusion, save
+from harness.figures import draw_best_confusion, of_these_data, save, where
 from harness.protocol import Run
 
 SNAPSHOTS_US = (0, 250_000, 500_000)  # begins of the short views of a clip
@@ -39,13 +38,9 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
         if number in shown
     ]
     drawn = [draw_clips(lines, folder / "dvs_clips.png", stand_in=record.kind)]
-    scored = [r for r in of_these_data(run, rows) if "confusion" in r.get("details", {})]
-    if scored:
-        best = max(scored, key=lambda row: row["mean"])
-        title = f"{best['row']}: {best['mean']:.2f} % of the windows\n{where(run)}"
-        counts = np.array(best["details"]["confusion"])
-        drawn.append(draw_confusion(counts, CLASSES, title, folder / "dvs_confusion.png"))
-    return drawn
+    data = f"{where(run)}, windows"
+    confusion = folder / "dvs_confusion.png"
+    return [*drawn, *draw_best_confusion(of_these_data(run, rows), CLASSES, data, confusion)]
 
 
 def clips_of_each(recording: Path) -> dict[int, Events]:

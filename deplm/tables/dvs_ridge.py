@@ -14,45 +14,35 @@ from sklearn.metrics import confusion_matrix
 from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores
 from deplm.data.dvs_gesture import CLASSES
 from deplm.encoder import Encoder, encode
-from deplm.network import CloudNetwork
-from deplm.tables.common import Stopwatch, frozen_encoders, note_of
+from deplm.tables.common import RidgeRow, Stopwatch, note_of
 from harness.protocol import Measurement, Run
 from harness.readout import RidgeReadout, Rows
-from rram.crossbar import ReadConfig
 
 PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
 BLOCK = 1024  # feature rows that enter the statistics at a time
 
 
-@dataclass(frozen=True)
-class RidgeRow:
-    """What is measured.
+@dataclass(frozen=True, kw_only=True)
+class GestureRow(RidgeRow):
+    """A ridge row of gestures.
 
     Attributes:
-        kind: class of the encoders.
-        network: their sizes; it knows its `fixed_weights`.
-        read_config: how the arrays are read.
         test_draws: draws of a window whose scores are averaged.
-        note: what a reader of the row has to know.
     """
 
-    kind: type
-    network: CloudNetwork
-    read_config: ReadConfig = ReadConfig()
     test_draws: int = 1
-    note: str = ""
 
 
-def measure_ridge(run: Run, seed: int, row: RidgeRow) -> Measurement:
+def measure_ridge(run: Run, seed: int, row: GestureRow) -> Measurement:
     """Measure a row on chip `seed`; chips are measured together, to sample and group once."""
     key = row.kind, row.read_config
     return run.shared(key, seed, lambda seeds: measure_chips(run, seeds, row))
 
 
-def measure_chips(run: Run, seeds: list[int], row: RidgeRow) -> dict[int, Measurement]:
+def measure_chips(run: Run, seeds: list[int], row: GestureRow) -> dict[int, Measurement]:
     """Measure a row on some chips, in three passes: fit, choose, test."""
     watch, data, draws = Stopwatch(), run.data, run.config.fit_draws
-    encoders = frozen_encoders(run, row.kind, row.network, seeds, data.train, row.read_config)
+    encoders = row.encoders(run, seeds)
     watch.waited += watch.rest
     readouts = [RidgeReadout(len(CLASSES), PENALTIES) for _ in seeds]
     for blocks in watch.waiting(drawn_rows(run, encoders, data.train, "fit")):

@@ -165,7 +165,8 @@ def other_starts(run: Run, seed: int) -> list[np.ndarray]:
 
     def make(seeds: list[int]) -> dict[int, list[np.ndarray]]:
         encoders = frozen_encoders(run, FrozenEncoder, paper, seeds, run.data.train)
-        by_start = [_encoded(run, run.data.test, encoders, start) for start in starts]
+        options = {"device": run.device, "label": "encode test"}
+        by_start = [encode_all(run.data.test, encoders, start_seed=s, **options) for s in starts]
         return {s: [arrays[n] for arrays in by_start] for n, s in enumerate(seeds)}
 
     return run.shared("other starts", seed, make)
@@ -189,7 +190,10 @@ def encode(
     """
     watch = Stopwatch()
     encoders = frozen_encoders(run, kind, paper, seeds, run.data.train, read_config)
-    train, test = (_encoded(run, images, encoders) for images in (ordered(run), run.data.test))
+    train, test = (
+        encode_all(images, encoders, device=run.device, label=f"encode {images.name}")
+        for images in (ordered(run), run.data.test)
+    )
     seconds = watch.rest / len(seeds)
     return {
         seed: features_of(run, x, t, seconds, paper.fixed_weights)
@@ -218,13 +222,6 @@ def image_split(run: Run) -> tuple[np.ndarray, np.ndarray]:
 def ordered(run: Run) -> fashion_mnist.ImageClouds:
     """Training images, those to fit first and those to choose on last: parts without copies."""
     return run.data.train.part("train", np.concatenate(image_split(run)))
-
-
-def _encoded(
-    run: Run, images: fashion_mnist.ImageClouds, encoders: list, start: int | None = None
-) -> list[np.ndarray]:
-    label = f"encode {images.name}"
-    return encode_all(images, encoders, device=run.device, label=label, start_seed=start)
 
 
 def _with_ridge(

@@ -8,9 +8,8 @@ from matplotlib.ticker import FuncFormatter
 
 from deplm.data.image_fashion_mnist import CLASSES, INFO, ImageClouds
 from deplm.network import FASHION_MNIST
-from deplm.tables.figures import of_these_data, where
 from harness.chips import make_chip
-from harness.figures import draw_chip, draw_confusion, save
+from harness.figures import draw_best_confusion, draw_chip, of_these_data, save, where
 from harness.protocol import Run
 from rram import DEPLM_40NM
 
@@ -21,12 +20,7 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     drawn = [draw_chip(make_chip(run.config, DEPLM_40NM, 0), folder / "image_chip.png")]
     title = f"{names[run.data.test.labels[0]]}, {where(run)}"
     drawn.append(draw_points(run.data.test, 0, title, folder / "image_points.png"))
-    scored = [row for row in rows if "confusion" in row.get("details", {})]
-    if scored:
-        best = max(scored, key=lambda row: row["mean"])
-        title = f"{best['row']}: {best['mean']:.2f} %, {where(run)}"
-        counts = np.array(best["details"]["confusion"])
-        drawn.append(draw_confusion(counts, names, title, folder / "image_confusion.png"))
+    drawn += draw_best_confusion(rows, names, where(run), folder / "image_confusion.png")
     curves = {r["row"]: r["details"]["curve"] for r in rows if "curve" in r.get("details", {})}
     if curves:
         title = f"{where(run)}, chip 0"

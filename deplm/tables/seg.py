@@ -25,7 +25,7 @@ from deplm.tables.common import (
 from deplm.tables.gradient import measure_trained
 from deplm.tables.rivals import MonomialEncoder, Monomials
 from deplm.tables.seg_figures import draw_figures
-from deplm.tables.seg_ridge import RidgeRow, measure_ridge
+from deplm.tables.seg_ridge import PartRow, measure_ridge
 from deplm.training.seg_scores import METRICS
 from deplm.training.segmenter import PartSegmenter, part_scores
 from harness.cli import main
@@ -150,20 +150,20 @@ def _samples(run: Run, kind: str) -> shapenet_part.PartShapes | None:
 
 def ridge(run: Run, seed: int) -> Measurement:
     """The paper's network; ridge a category on its frozen features, classes balanced."""
-    row = RidgeRow(PartEncoder, network(run.config), note=_note(run))
+    row = PartRow(PartEncoder, network(run.config), note=_note(run))
     return measure_ridge(run, seed, row)
 
 
 def chip_effects(run: Run, seed: int) -> Measurement:
     """The row above, every product read with noise and bit-serial inputs."""
     read_config, effects = with_effects(run)
-    row = RidgeRow(PartEncoder, network(run.config), read_config, note=_note(run, effects))
+    row = PartRow(PartEncoder, network(run.config), read_config, note=_note(run, effects))
     return measure_ridge(run, seed, row)
 
 
 def coordinates(run: Run, seed: int) -> Measurement:
     """The ridge row on a polynomial of a point's coordinates: no random layers."""
-    row = RidgeRow(MonomialEncoder, Monomials(run.config.degree), note=_note(run))
+    row = PartRow(MonomialEncoder, Monomials(run.config.degree), note=_note(run))
     return measure_ridge(run, seed, row)
 
 
@@ -171,7 +171,7 @@ def deplm_plus(run: Run, seed: int) -> Measurement:
     """DEPLM+; ridge a category, classes balanced."""
     points = run.config.plus_fit_points
     note = _note(run, f"fitted to {points} points of each shape" if points else "")
-    row = RidgeRow(PartEncoder, plus_network(run.config), fit_points=points, note=note)
+    row = PartRow(PartEncoder, plus_network(run.config), fit_points=points, note=note)
     return measure_ridge(run, seed, row)
 
 

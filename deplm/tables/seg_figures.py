@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from deplm.data.seg_categories import CATEGORIES, Category
 from deplm.data.seg_clouds import PartClouds
-from deplm.tables.figures import of_these_data, where
-from harness.figures import draw_confusion, save
+from harness.figures import best_with, draw_confusion, of_these_data, save, where
 from harness.protocol import Run
 
 COLOURS = colormaps["tab10"].colors
@@ -53,12 +52,10 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
     bars = {row["row"]: category_iou(row["details"]) for row in scored}
     title = f"{where(run)}, intersection over union of each category"
     drawn.append(draw_category_bars(bars, folder / "seg_categories.png", title=title))
-    best = max(scored, key=lambda row: row["mean"])
+    best = best_with(scored, "iou")
     drawn.append(_worst_confusion(best, where(run), folder / "seg_confusion.png"))
-    shown = [row for row in scored if "examples" in row["details"]]
-    if shown:
-        drawn += _draw_examples(run, max(shown, key=lambda row: row["mean"]))
-    return drawn
+    shown = best_with(scored, "examples")
+    return drawn + (_draw_examples(run, shown) if shown else [])
 
 
 def _draw_examples(run: Run, row: dict) -> list[Path]:

@@ -13,8 +13,7 @@ import torch
 from deplm.data.seg_categories import CATEGORIES, PARTS
 from deplm.data.seg_clouds import PartClouds
 from deplm.encoder import Encoder, encode
-from deplm.network import CloudNetwork
-from deplm.tables.common import Stopwatch, frozen_encoders
+from deplm.tables.common import RidgeRow, Stopwatch
 from deplm.tables.seg_figures import encoded_parts, first_of_each
 from deplm.tables.seg_readout import Choice, PartReadout, PartStatistics, choices, solve
 from deplm.training.seg_scores import (
@@ -25,28 +24,19 @@ from deplm.training.seg_scores import (
     score_shapes,
 )
 from harness.protocol import Measurement, Run
-from rram.crossbar import ReadConfig
 
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
 
 
-@dataclass(frozen=True)
-class RidgeRow:
-    """What is measured.
+@dataclass(frozen=True, kw_only=True)
+class PartRow(RidgeRow):
+    """A ridge row of parts.
 
     Attributes:
-        kind: class of the encoders.
-        network: their sizes; it knows its `fixed_weights`.
-        read_config: how the arrays are read.
         fit_points: at most so many points of a shape enter the statistics; None for all.
-        note: what a reader of the row has to know.
     """
 
-    kind: type
-    network: CloudNetwork
-    read_config: ReadConfig = ReadConfig()
     fit_points: int | None = None
-    note: str = ""
 
     def statistics(self, features: np.ndarray, labels: np.ndarray) -> PartStatistics:
         """Of features (B, N, D) and labels (B, N)."""
@@ -54,16 +44,16 @@ class RidgeRow:
         return PartStatistics.of(*(torch.from_numpy(a).flatten(0, 1) for a in (x, y)))
 
 
-def measure_ridge(run: Run, seed: int, row: RidgeRow) -> Measurement:
+def measure_ridge(run: Run, seed: int, row: PartRow) -> Measurement:
     """Measure a row on chip `seed`; chips are measured together, to sample and group once."""
     key = row.kind, row.network, row.read_config
     return run.shared(key, seed, lambda seeds: measure_chips(run, seeds, row))
 
 
-def measure_chips(run: Run, seeds: list[int], row: RidgeRow) -> dict[int, Measurement]:
+def measure_chips(run: Run, seeds: list[int], row: PartRow) -> dict[int, Measurement]:
     """Measure a row on some chips, in three passes: fit, choose, test."""
     watch, data = Stopwatch(), run.data
-    encoders = frozen_encoders(run, row.kind, row.network, seeds, data.train, row.read_config)
+    encoders = row.encoders(run, seeds)
     watch.waited += watch.rest
     statistics = [PartStatistics() for _ in encoders]
     for indices, features in watch.waiting(encode(data.train, encoders, **_shown(run, "fit"))):
@@ -95,7 +85,7 @@ def measure_chips(run: Run, seeds: list[int], row: RidgeRow) -> dict[int, Measur
 
 def choose(
     run: Run,
-    row: RidgeRow,
+    row: PartRow,
     encoders: Sequence[Encoder],
     statistics: Sequence[PartStatistics],
     watch: Stopwatch,

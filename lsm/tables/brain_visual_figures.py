@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.figures import save
+from harness.figures import save, where
 from harness.protocol import Run
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
@@ -34,7 +34,7 @@ def draw_data(run: Run, path: Path) -> Path:
     _draw_trial(figure.add_subplot(grid[1, : 2 if pen else 3]), spikes)
     if pen:
         _draw_pen(figure.add_subplot(grid[1, 2]), pen)
-    figure.suptitle(f"{run.data.record.name} ({run.data.record.kind})")
+    figure.suptitle(where(run))
     return save(figure, path)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
 
 from harness.figures import save
 
@@ -84,6 +85,12 @@ def accuracy_against_size(
     axis.minorticks_off()
     axis.legend(frameon=False)
     return save(figure, path)
+
+
+def in_the_plane(x: np.ndarray) -> np.ndarray:
+    """(samples, 2) by t-SNE of features (samples, D)."""
+    neighbours = min(30, (len(x) - 1) // 3)
+    return TSNE(perplexity=neighbours, random_state=0).fit_transform(x)
 
 
 def embedding(

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 
 from harness.cli import main
 from harness.config import constant
-from harness.protocol import Measurement, Metric, Row, Run, Table
+from harness.protocol import Measurement, Metric, Run, Table
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
-from lsm.tables.supervised import SupervisedConfig, ridge_rows
+from lsm.tables.supervised import SupervisedConfig
 from lsm.tables.supervised_figures import draw_figures
-from lsm.tables.supervised_trained import (
-    both_protocols,
-    chip_published_readout,
-    software_published_readout,
-    trained,
-)
+from lsm.tables.supervised_trained import table_rows, trained
 from lsm.training.recurrent import TrainedSpec
 
 SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
@@ -120,6 +115,11 @@ def srnn_spec(c: NmnistConfig, readout: str) -> TrainedSpec:
 
 SOFTWARE_LSM = Metric(paper=89.11, paper_source=SOURCE)
 CHIP_LSM = Metric(paper=89.66, paper_source=SOURCE + ", on the chip")
+BASELINES = {
+    "SRNN-ANN": (srnn_ann, Metric(paper=96.96, paper_source=SOURCE)),
+    "SRNN-SNN": (srnn_snn, Metric(paper=93.93, paper_source=SOURCE)),
+    "RNN": (rnn, Metric(paper=96.23, paper_source=SOURCE)),
+}
 
 TABLE = Table(
     name="nmnist",
@@ -127,26 +127,7 @@ TABLE = Table(
     command="lsm/run_nmnist.sh",
     paper_data=nmnist.INFO.name,
     config=NmnistConfig,
-    rows=(
-        Row("LSM, chip, published readout", chip_published_readout, both_protocols(CHIP_LSM)),
-        Row(
-            "LSM, software, published readout",
-            software_published_readout,
-            both_protocols(SOFTWARE_LSM),
-        ),
-        *ridge_rows(SOFTWARE_LSM, CHIP_LSM),
-        Row(
-            "SRNN-ANN", srnn_ann, both_protocols(Metric(paper=96.96, paper_source=SOURCE)),
-            default=False,
-        ),
-        Row(
-            "SRNN-SNN", srnn_snn, both_protocols(Metric(paper=93.93, paper_source=SOURCE)),
-            default=False,
-        ),
-        Row(
-            "RNN", rnn, both_protocols(Metric(paper=96.23, paper_source=SOURCE)), default=False
-        ),
-    ),
+    rows=table_rows(SOFTWARE_LSM, CHIP_LSM, BASELINES),
     headlines=(
         "LSM, chip, published readout",
         "LSM, chip, discriminative ridge",

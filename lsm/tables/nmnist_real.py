@@ -14,6 +14,7 @@ from harness.cli import main
 from harness.config import constant
 from harness.discriminative import DiscriminativeRidge
 from harness.errors import UserError
+from harness.figures import draw_best_confusion
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
@@ -33,7 +34,6 @@ from lsm.tables.supervised import (
     plus_features,
     reservoir_of,
 )
-from lsm.tables.supervised_figures import draw_best_confusion
 
 FITTED = "the camera's path, contrast and thresholds were fitted to these very recordings"
 SHOWN = 10  # pictures side by side

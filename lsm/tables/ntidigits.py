@@ -9,19 +9,14 @@ import numpy as np
 
 from harness.cli import main
 from harness.config import constant
-from harness.protocol import Measurement, Metric, Row, Run, Table
+from harness.protocol import Measurement, Metric, Run, Table
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
-from lsm.tables.supervised import SupervisedConfig, ridge_rows
+from lsm.tables.supervised import SupervisedConfig
 from lsm.tables.supervised_figures import draw_figures
-from lsm.tables.supervised_trained import (
-    both_protocols,
-    chip_published_readout,
-    software_published_readout,
-    trained,
-)
+from lsm.tables.supervised_trained import table_rows, trained
 from lsm.training.recurrent import TrainedSpec
 
 SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
@@ -180,6 +175,11 @@ def _spec(
 
 SOFTWARE_LSM = Metric(paper=70.79, paper_source=SOURCE)
 CHIP_LSM = Metric(paper=70.11, paper_source=SOURCE + ", on the chip")
+BASELINES = {
+    "SRNN-ANN": (srnn_ann, Metric(paper=82.62, paper_source=SOURCE)),
+    "SRNN-SNN": (srnn_snn, Metric(paper=63.75, paper_source=SOURCE + FLAGS)),
+    "RNN": (rnn, Metric(paper=75.54, paper_source=SOURCE)),
+}
 
 TABLE = Table(
     name="ntidigits",
@@ -187,26 +187,7 @@ TABLE = Table(
     command="lsm/run_ntidigits.sh",
     paper_data=ntidigits.INFO.name,
     config=NtidigitsConfig,
-    rows=(
-        Row("LSM, chip, published readout", chip_published_readout, both_protocols(CHIP_LSM)),
-        Row(
-            "LSM, software, published readout",
-            software_published_readout,
-            both_protocols(SOFTWARE_LSM),
-        ),
-        *ridge_rows(SOFTWARE_LSM, CHIP_LSM),
-        Row(
-            "SRNN-ANN", srnn_ann, both_protocols(Metric(paper=82.62, paper_source=SOURCE)),
-            default=False,
-        ),
-        Row(
-            "SRNN-SNN", srnn_snn, both_protocols(Metric(paper=63.75, paper_source=SOURCE + FLAGS)),
-            default=False,
-        ),
-        Row(
-            "RNN", rnn, both_protocols(Metric(paper=75.54, paper_source=SOURCE)), default=False
-        ),
-    ),
+    rows=table_rows(SOFTWARE_LSM, CHIP_LSM, BASELINES),
     headlines=(
         "LSM, chip, published readout",
         "LSM, chip, discriminative ridge",

@@ -8,6 +8,7 @@ A row is a function (run, seed) -> measurement. Rows of networks trained by grad
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -83,8 +84,8 @@ class TrainingSamples(NamedTuple):
 
 def training_samples(run: Run) -> TrainingSamples:
     """The run's training samples, split once."""
-    fraction = run.config.validation_fraction
-    return run.cached("samples", lambda: fitted_first(run.data, fraction))
+    split_once = partial(fitted_first, run.data, run.config.validation_fraction)
+    return run.cached("samples", split_once)
 
 
 def fitted_first(data: SpikeSet, fraction: float) -> TrainingSamples:

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.manifold import TSNE
 
-from harness.figures import draw_confusion
+from harness.figures import draw_best_confusion, where
 from harness.protocol import Run
 from lsm.encode import StateFeatures, encode
 from lsm.tables import figures
@@ -21,39 +20,19 @@ def draw_figures(run: Run, rows: list[dict]) -> list[Path]:
 
     They show training samples held out for validation; the confusion matrix alone is of the test.
     """
-    record = run.data.record
-    where = f"{record.name} ({record.kind} data)"
+    data = where(run)
 
     def path(what: str) -> Path:
         return run.results / f"{run.table}_{what}.png"
 
     drawn = [
-        *_activity(run, where, path("raster"), path("rates"), path("tsne")),
-        *draw_best_confusion(rows, run.data.classes, where, path("confusion")),
+        *_activity(run, data, path("raster"), path("rates"), path("tsne")),
+        *draw_best_confusion(rows, run.data.classes, data, path("confusion")),
     ]
     sizes = [points for row in rows for points in _details(row, SIZES).values()]
     if sizes:
-        drawn.append(_draw_sizes(run, np.array(sizes), where, path("size")))
+        drawn.append(_draw_sizes(run, np.array(sizes), data, path("size")))
     return drawn
-
-
-def draw_best_confusion(
-    rows: list[dict], classes: tuple[str, ...], where: str, path: Path
-) -> list[Path]:
-    """The confusion matrix of the best row that has one.
-
-    Args:
-        rows: of a results file.
-        classes: names.
-        where: name and kind of the data, for the title.
-        path: of the PNG.
-    """
-    scored = [row for row in rows if _details(row, "confusion")]
-    if not scored:
-        return []
-    best = max(scored, key=lambda row: row["mean"])
-    title = f"{best['row']}: {best['mean']:.2f} %, {where}"
-    return [draw_confusion(np.array(best["details"]["confusion"]), classes, title, path)]
 
 
 def _details(row: dict, prefix: str) -> dict[str, list]:
@@ -61,7 +40,7 @@ def _details(row: dict, prefix: str) -> dict[str, list]:
     return {key: value for key, value in details.items() if key.startswith(prefix)}
 
 
-def _activity(run: Run, where: str, raster: Path, rates: Path, plane: Path) -> list[Path]:
+def _activity(run: Run, data: str, raster: Path, rates: Path, plane: Path) -> list[Path]:
     samples = training_samples(run)
     shown = slice(samples.fitted, min(samples.fitted + SHOWN, len(samples.labels)))
     trains, labels = samples.subset(shown)
@@ -69,24 +48,23 @@ def _activity(run: Run, where: str, raster: Path, rates: Path, plane: Path) -> l
     every_step = encode(trains.take(slice(1)), chip, StateFeatures(trains.steps), device=run.device)
     spikes = every_step.reshape(trains.steps, -1)
     digit = run.data.classes[labels[0]]
-    title = f"digit {digit}, {where}, and the reservoir of chip 0"
+    title = f"digit {digit}, {data}, and the reservoir of chip 0"
     rate = {
         kind: encode(trains, reservoir_of(run, 0, kind), device=run.device)
         for kind in (SOFTWARE, CHIP)
     }
-    neighbours = min(30, (len(labels) - 1) // 3)
-    points = TSNE(perplexity=neighbours, random_state=0).fit_transform(rate[CHIP])
-    about = f"t-SNE of the reservoir's rates, chip 0, {where}"
+    points = figures.in_the_plane(rate[CHIP])
+    about = f"t-SNE of the reservoir's rates, chip 0, {data}"
     return [
         figures.rasters(raster, trains.take(slice(1)).dense(np.uint8)[:, 0], spikes, title),
-        figures.firing_rates(rates, rate, where),
+        figures.firing_rates(rates, rate, data),
         figures.embedding(plane, points, labels, run.data.classes, about),
     ]
 
 
-def _draw_sizes(run: Run, curves: np.ndarray, where: str, path: Path) -> Path:
+def _draw_sizes(run: Run, curves: np.ndarray, data: str, path: Path) -> Path:
     names = ("one time window", f"{run.config.large_windows} time windows")
     accuracies = {name: curves[:, :, n + 1].T for n, name in enumerate(names)}
     samples = min(run.config.curve_samples, training_samples(run).fitted)
-    title = f"{where}, {len(curves)} chip(s), plain ridge on {samples:,} samples"
+    title = f"{data}, {len(curves)} chip(s), plain ridge on {samples:,} samples"
     return figures.accuracy_against_size(path, curves[0, :, 0].astype(int), accuracies, title)

@@ -6,17 +6,18 @@ chooses its epoch on them, which is the headline.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.features import FrozenFeatures, accuracy
-from harness.protocol import Measurement, Metric, Run
+from harness.protocol import Measurement, Metric, Row, Run
 from harness.selection import EpochLog, History, Published, Validation
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE
-from lsm.tables.supervised import fitted_first, rates
+from lsm.tables.supervised import fitted_first, rates, ridge_rows
 from lsm.training.readout import Recipe, train_readout
 from lsm.training.recurrent import (
     RecurrentNetwork,
@@ -131,6 +132,34 @@ def _layer_score(
 ) -> dict[str, float]:
     coefficients, intercept = layer
     return {"accuracy": accuracy((x @ coefficients + intercept).argmax(1), labels)}
+
+
+Measure = Callable[[Run, int], Measurement]
+
+
+def table_rows(
+    software: Metric, chip: Metric, baselines: dict[str, tuple[Measure, Metric]]
+) -> tuple[Row, ...]:
+    """All rows of a table, in its order.
+
+    Args:
+        software: with the paper's figure of its Gaussian reservoir.
+        chip: with that of the chip.
+        baselines: by name, how each is measured, and the paper's figure.
+    """
+    return (
+        Row("LSM, chip, published readout", chip_published_readout, both_protocols(chip)),
+        Row(
+            "LSM, software, published readout",
+            software_published_readout,
+            both_protocols(software),
+        ),
+        *ridge_rows(software, chip),
+        *(
+            Row(name, measure, both_protocols(metric), default=False)
+            for name, (measure, metric) in baselines.items()
+        ),
+    )
 
 
 # The baselines.

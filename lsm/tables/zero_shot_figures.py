@@ -9,11 +9,10 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
 
-from harness.figures import save
+from harness.figures import save, where
 from harness.protocol import Run
-from lsm.tables.figures import ACCENT, INK
+from lsm.tables.figures import ACCENT, INK, in_the_plane
 from lsm.tables.zero_shot_models import Clip
 from lsm.zero_shot.modalities import (
     TEST,
@@ -65,9 +64,8 @@ def trained_model(run: Run, model: Clip, split: Split) -> Shown:
     training = model.training(run, 0, split, pairs, [[0, 0, 0]])
     *_, (_, embed) = training.epochs()
     embedded = tuple(embed(n, np.arange(len(features[n])), slice(None))[0].cpu() for n in (0, 1))
-    record = run.data.record
     unseen = ", ".join(run.data.classes[c] for c in split)
-    title = f"{record.name} ({record.kind}), chip 0, unseen {unseen}"
+    title = f"{where(run)}, chip 0, unseen {unseen}"
     return Shown(run.data, split, features, embedded, model.similarity, title)
 
 
@@ -122,9 +120,9 @@ def planes(path: Path, shown: Shown) -> Path:
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     axes = figure.subplots(1, 3)
     for n, (axis, x) in enumerate(zip(axes, before, strict=False)):
-        _scatter(axis, shown, _plane(x), pool.labels[n], n)
+        _scatter(axis, shown, in_the_plane(x), pool.labels[n], n)
         axis.set_title(f"{shown.data.modalities[n].name}: reservoir features")
-    points, count = _plane(joined), len(after[0])
+    points, count = in_the_plane(joined), len(after[0])
     _scatter(axes[2], shown, points[:count], pool.labels[0], 0)
     _scatter(axes[2], shown, points[count:], pool.labels[1], 1)
     one, other = (modality.name for modality in shown.data.modalities)
@@ -133,11 +131,6 @@ def planes(path: Path, shown: Shown) -> Path:
     figure.legend(handles, names, loc="outside right center", frameon=False, markerscale=2)
     figure.suptitle(shown.title)
     return save(figure, path)
-
-
-def _plane(x: np.ndarray) -> np.ndarray:
-    neighbours = min(30, (len(x) - 1) // 3)
-    return TSNE(perplexity=neighbours, random_state=0).fit_transform(x)
 
 
 def _scatter(
@@ -280,7 +273,5 @@ def draw_zero_shot(
     ]
     spread = [r for r in rows if any(k.startswith("unseen ") for k in r.get("details", {}))]
     if spread:
-        record = run.data.record
-        title = f"{record.name} ({record.kind})"
-        drawn.append(distribution(path("distribution"), spread, chance, title))
+        drawn.append(distribution(path("distribution"), spread, chance, where(run)))
     return drawn

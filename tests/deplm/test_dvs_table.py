@@ -23,7 +23,7 @@ from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork, pool
 from deplm.tables.common import with_effects
 from deplm.tables.dvs import TABLE, DvsConfig, load, network, plus_network
-from deplm.tables.dvs_ridge import RidgeRow, drawn_rows, measure_chips
+from deplm.tables.dvs_ridge import GestureRow, drawn_rows, measure_chips
 from deplm.tables.rivals import CountEncoder, EventCounts
 from harness.cli import main
 from harness.config import with_settings
@@ -157,9 +157,9 @@ def test_streamed_fit_is_the_fit_of_all_rows(tmp_path):
 def test_a_class_that_has_its_place_is_learned(tmp_path, rival):
     """And not when the training labels are shuffled."""
     row = (
-        RidgeRow(CountEncoder, EventCounts(2, 8))
+        GestureRow(CountEncoder, EventCounts(2, 8))
         if rival
-        else (RidgeRow(FrozenEncoder, SMALL_GLOBAL, test_draws=2))
+        else (GestureRow(FrozenEncoder, SMALL_GLOBAL, test_draws=2))
     )
     some = some_run(tmp_path, fit_draws=3, fit_shift=0.01)
     for measurement in measure_chips(some, [0, 1], row).values():
