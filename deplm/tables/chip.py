@@ -102,7 +102,8 @@ class ClassSubject(CloudSubject):
     def fit(self, point: Point, seed: int) -> Fitted:
         """Normalised on the training clouds, and fitted to them."""
         encoder = self.on_chip(point, seed)
-        features, _ = encoder.calibrate(self.train)
+        levels, _ = encoder.calibrate(self.train)
+        features = torch.cat(levels[-1])[:, 0]
         readout = RidgeReadout(int(self.labels[0].max()) + 1, PENALTIES)
         return Fitted(encoder, readout.fit(features.numpy(), self.labels[0]))
 
@@ -174,7 +175,7 @@ def moved(subject: CloudSubject, fitted: Fitted, point: Point | None, seed: int)
 def layers(encoder: FrozenEncoder | PartEncoder) -> list:
     """All layers of an encoder, from the first to the last."""
     if isinstance(encoder, PartEncoder):
-        return [*encoder.abstractions, *encoder.propagations]
+        return [*encoder.encoder.layers, *encoder.propagations]
     return encoder.layers
 
 
