@@ -25,7 +25,8 @@ if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
     PYTHON="$(command -v python)"
     stamp="$("$PYTHON" -c 'import sys; print(sys.prefix)')/random-resistive-memory.stamp"
 else
-    if [ ! -x "$root/.venv/bin/python" ]; then
+    # Without pip a first set-up was interrupted: it is made over.
+    if ! "$root/.venv/bin/python" -c 'import pip' 2>/dev/null; then
         PYTHON="$(find_python)"
         echo "making a virtual environment in .venv ($("$PYTHON" --version))"
         "$PYTHON" -m venv "$root/.venv" ||
@@ -44,4 +45,6 @@ if ! grep -qxF "$wanted" "$stamp" 2>/dev/null; then
     echo "$wanted" >>"$stamp"
     echo "installed in $((SECONDS - before)) s"
 fi
-export PYTHON
+# The code of this checkout runs, whatever other one shares the environment or lies in the working
+# directory.
+export PYTHON PYTHONSAFEPATH=1 PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"

@@ -159,8 +159,8 @@ def is_whole(folder: Path) -> bool:
         return False
     try:
         rows = [line.split(" ", 3) for line in read_text(folder / SUMS).splitlines()]
-        names = [path.relative_to(folder).as_posix() for path in _files_in(folder)]
-        if names != [name for *_, name in rows]:
+        names = [[path.relative_to(folder).as_posix()] for path in _files_in(folder)]
+        if names != [row[3:] for row in rows]:
             return False
         return all(_unchanged(folder / row[3], *row[:3]) for row in rows)
     except (OSError, ValueError):  # a damaged list, or a file that cannot be read

@@ -66,6 +66,7 @@ def parser(table: Table) -> Parser:
 @exits_cleanly
 def main(table: Table, argv: list[str] | None = None) -> int:
     """Measure the rows asked for, write the results, print the table."""
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     options = parser(table).parse_args(argv)
     config = checked(smoke_config(table.config) if options.smoke else table.config())

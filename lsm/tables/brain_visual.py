@@ -5,6 +5,7 @@ Rows follow the published scripts `train_zero_shot_clip_enlarge_suploss.py` (LSM
 `bash lsm/run_brain_visual.sh --help` lists rows and constants.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 
 from harness.cli import main
 from harness.config import constant
+from harness.errors import UserError
 from harness.protocol import Run, Table
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
@@ -180,6 +182,10 @@ def random_choices(run: Run) -> Sequence[Split]:
     """`choices` different choices of as many letters as `unseen` has, the same on every chip."""
     generator = np.random.default_rng(CHOICES_SEED)
     count, size = len(run.data.classes), len(best_split(run))
+    if math.comb(count, size) < run.config.choices:
+        raise UserError(
+            f"choices is {run.config.choices}: there are {math.comb(count, size)} of {size} letters"
+        )
     chosen: dict[Split, None] = {}
     while len(chosen) < run.config.choices:
         chosen[Split(generator.permutation(count)[:size].tolist(), count)] = None

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
+from harness.errors import UserError
 from harness.figures import save
 
 INK, ACCENT = "#20303c", "#c8553d"
@@ -87,10 +88,20 @@ def accuracy_against_size(
     return save(figure, path)
 
 
-def in_the_plane(x: np.ndarray) -> np.ndarray:
-    """(samples, 2) by t-SNE of features (samples, D)."""
-    neighbours = min(30, (len(x) - 1) // 3)
-    return TSNE(perplexity=neighbours, random_state=0).fit_transform(x)
+def in_the_plane(features: np.ndarray) -> np.ndarray:
+    """Features (samples, d) in the plane by t-SNE, (samples, 2); equal samples all at 0, 0.
+
+    Raises:
+        UserError: features that are no finite numbers.
+    """
+    if not np.isfinite(features).all():
+        raise UserError("features of a figure are no finite numbers: choose less extreme constants")
+    neighbours = min(30, (len(features) - 1) // 3)
+    if neighbours < 1 or (features == features[:1]).all():  # t-SNE would divide by zero
+        return np.zeros((len(features), 2))
+    if features.shape[1] < 2:  # it begins with two principal components
+        features = np.pad(features, ((0, 0), (0, 1)))
+    return TSNE(perplexity=neighbours, random_state=0).fit_transform(features)
 
 
 def embedding(

@@ -148,3 +148,13 @@ def test_restart_removes_the_old_file_and_keeps_the_new_one(tmp_path):
     assert run.checkpoint("row", 0).load(*model_and_optimiser()) == Progress()
     saved(checkpoint.path, checkpoint.key)
     assert run.checkpoint("row", 0).load(*model_and_optimiser()).epoch == 3
+
+
+def test_a_training_that_diverged_is_said_and_not_kept(tmp_path):
+    model, optimiser = model_and_optimiser()
+    steps(model, optimiser, 0, 1)
+    with torch.no_grad():
+        model.weight[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"diverged in epoch 7.*lower learning rate"):
+        Checkpoint(tmp_path / "a.npz", {}).save(Progress(7), model, optimiser)
+    assert list(tmp_path.iterdir()) == []

@@ -77,3 +77,27 @@ def test_a_constant_edited_out_of_range_is_refused_too():
 
 def test_smoke_values():
     assert smoke_config(Constants) == Constants(input_bits=2)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    kind: str | None = constant(None, "kind", choices=("real", "synthetic"))
+    many: int = constant(3, "many", low=1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("kind=foo", "must be real or synthetic"),
+        ("many=1_000", "expected int"),
+        ("many=" + "9" * 400, "between 1 and 2147483647"),
+        ("many=" + "9" * 5000, "expected int"),
+        ("many=٣", "expected int"),
+        ("kind=a\0b", "expected str"),
+    ],
+)
+def test_what_python_would_take_and_nobody_means_is_refused(setting, words):
+    assert with_settings(Chosen(), ["kind=real", "many=4"]) == Chosen("real", 4)
+    with pytest.raises(UserError, match=words) as error:
+        with_settings(Chosen(), [setting])
+    assert len(str(error.value)) < 300

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.errors import UserError
 from lsm.tables import figures
 
 RNG = np.random.default_rng(0)
@@ -25,3 +26,15 @@ def test_a_picture_is_drawn(name, tmp_path):
     pixels = np.asarray(Image.open(path).convert("L"))
     assert min(pixels.shape) > 200
     assert pixels.std() > 5
+
+
+@pytest.mark.parametrize("shape", [(40, 8), (40, 1), (2, 8), (1, 1)])
+def test_features_without_any_spread_have_their_plane(shape):
+    """As t-SNE gives it them, they end the interpreter: it divides by zero in compiled code."""
+    assert not figures.in_the_plane(np.ones(shape)).any()
+
+
+def test_one_feature_has_its_plane():
+    assert figures.in_the_plane(np.arange(20.0)[:, None]).shape == (20, 2)
+    with pytest.raises(UserError, match="no finite numbers"):
+        figures.in_the_plane(np.array([[np.nan]] * 20))

@@ -1,0 +1,162 @@
+"""Files of the LSM data sets that are damaged, mixed up, or say what cannot be."""
+
+import shutil
+import wave
+
+import h5py
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy.io import savemat
+
+from harness.config import with_settings
+from harness.errors import UserError
+from harness.idx import write_idx
+from lsm.data import brain_visual_handwriting as handwriting
+from lsm.data import nmnist, ntidigits
+from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
+from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
+from lsm.data.stand_ins.ntidigits_spoken import read_wav, recorded
+from lsm.tables.nmnist import NmnistConfig
+
+
+def wav(path, seconds=0.5):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        sound = 9999 * np.sin(np.arange(int(8000 * seconds)))
+        file.writeframes(sound.astype("<i2").tobytes())
+    return path
+
+
+def test_a_recording_cut_in_half_is_refused(tmp_path):
+    content = wav(tmp_path / "a.wav").read_bytes()
+    assert len(read_wav(tmp_path / "a.wav")) == 4000
+    for length in (len(content) // 2, len(content) - 2, len(content) - 1, 40, 3):
+        (tmp_path / "cut.wav").write_bytes(content[:length])
+        with pytest.raises(UserError, match=r"it was cut|no WAV file"):
+            read_wav(tmp_path / "cut.wav")
+
+
+@pytest.mark.parametrize("name", ["²_a_0.wav", "1_a_².wav", "1_a_9999999999.wav", "11_a_1.wav"])
+def test_names_of_recordings_are_plain(tmp_path, name):
+    wav(tmp_path / name)
+    with pytest.raises(UserError, match="not named <digit>_<speaker>_<n>"):
+        list(recorded(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("channels", "times", "words"),
+    [
+        ([1, 2], [0.1, 1e12], "over 60"),
+        ([1, np.nan], [0.1, 0.2], "no whole number"),
+        ([1, 3.7], [0.1, 0.2], "no whole number"),
+        ([[1, 2]], [[0.1, 0.2]], "two rows"),
+        ([1, 2j], [0.1, 0.2], "two rows"),
+    ],
+)
+def test_spikes_that_no_cochlea_gives_are_refused(channels, times, words):
+    with pytest.raises(UserError, match=words):
+        ntidigits.bin_spikes(AudioSpikes(np.array(channels), np.array(times)))
+
+
+def linked(folder):
+    """An N-TIDIGITS file whose addresses lie in another file, by name of the way."""
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["secret"] = np.arange(3)
+    for way in ("external", "soft", "virtual", "group"):
+        path = folder / f"{way}.h5"
+        with h5py.File(path, "w") as file:
+            file["train_labels"] = np.array([b"s-0-1"])
+            file["train_timestamps/s-0-1"] = np.arange(3.0)
+            group = file.create_group("train_addresses")
+            if way == "external":
+                group["s-0-1"] = h5py.ExternalLink(str(folder / "other.h5"), "secret")
+            elif way == "soft":
+                group["s-0-1"] = h5py.SoftLink("/train_timestamps/s-0-1")
+            elif way == "virtual":
+                layout = h5py.VirtualLayout((3,), np.int64)
+                layout[:] = h5py.VirtualSource(folder / "other.h5", "secret", (3,))
+                group.create_virtual_dataset("s-0-1", layout)
+            else:
+                group.create_group("s-0-1")
+        yield path
+
+
+def test_hdf5_reads_no_other_file(tmp_path):
+    for path in linked(tmp_path):
+        with pytest.raises(UserError, match=r"or a link|no array of this file"):
+            ntidigits.read(path, "train")
+
+
+def test_hdf5_that_claims_what_cannot_be_is_refused_unread(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["train_labels"] = np.array([b"s-0-1"])
+        file["train_timestamps/s-0-1"] = np.arange(3.0)
+        file.create_group("train_addresses").create_dataset(
+            "s-0-1", (10**14,), np.uint8, chunks=True
+        )
+    with pytest.raises(UserError, match="too large to be right"):
+        ntidigits.read(path, "train")
+    with h5py.File(path, "w") as file:
+        for name in ("train_labels", "train_addresses", "train_timestamps"):
+            file[name] = 1
+    with pytest.raises(UserError, match="must be groups"):
+        ntidigits.read(path, "train")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3.0, scipy.sparse.eye(3), np.ones((2, 201, 192)) * 1j, "abc", {"a": 1}, np.array([{}, 1])],
+    ids=["scalar", "sparse", "complex", "text", "struct", "cell"],
+)
+def test_matlab_values_that_are_no_counts_are_refused(tmp_path, value):
+    path = tmp_path / "a.mat"
+    savemat(path, {handwriting.CUBE + letter: value for letter in handwriting.ALPHABET})
+    with pytest.raises(UserError, match=r"no plain array|has shape|damaged"):
+        handwriting.read(path)
+
+
+def test_a_data_kind_is_refused_before_anything_is_read():
+    for kind in ("foo", "../../escape"):
+        with pytest.raises(UserError, match="it must be real or simulated-sensor or synthetic"):
+            with_settings(NmnistConfig(), [f"data_kind={kind}"])
+
+
+@pytest.fixture(scope="module")
+def few_real(tmp_path_factory):
+    """A folder with MNIST images, and "real" recordings of its training and its test images."""
+    root = tmp_path_factory.mktemp("data")
+    images = np.zeros((40, 28, 28), np.uint8)
+    rng = np.random.default_rng(0)
+    for image in images:
+        x, y = rng.integers(4, 16, 2)
+        image[y : y + 8, x : x + 8] = rng.integers(0, 2, (8, 8)) * 200
+    labels = np.arange(40) % 10
+    (root / "mnist").mkdir()
+    for name, part in (("train", slice(0, 20)), ("t10k", slice(20, 40))):
+        write_idx(root / "mnist" / f"{name}-images-idx3-ubyte.gz", images[part])
+        write_idx(root / "mnist" / f"{name}-labels-idx1-ubyte.gz", labels[part])
+    nmnist.simulate(images[:20], labels[:20], root / "nmnist" / "Train")
+    nmnist.simulate(images[20:], labels[20:], root / "nmnist" / "Test")
+    return root
+
+
+def test_a_test_recording_is_not_paired_with_a_training_image(few_real):
+    with pytest.raises(UserError, match="does not show MNIST training image"):
+        sensor_check.pairs(few_real)
+
+
+def test_a_part_of_the_real_set_says_so(few_real):
+    assert nmnist.load(few_real, kind="real").name == "N-MNIST, 20 of 60,000"
+
+
+@pytest.mark.parametrize("name", ["00001 (copy).bin", "²1.bin", "a.bin"])
+def test_recordings_are_named_by_the_number_of_their_image(few_real, tmp_path, name):
+    shutil.copytree(few_real / "nmnist" / "Train", tmp_path / "Train")
+    source = next((tmp_path / "Train" / "1").glob("*.bin"))
+    shutil.copy(source, source.with_name(name))
+    with pytest.raises(UserError, match="not named <number of its image>"):
+        nmnist.recordings(tmp_path / "Train")
