@@ -10,6 +10,7 @@ from tqdm import tqdm
 from deplm.layers import AbstractionLayer, Moments
 from deplm.network import Batch, CloudNetwork, PointNetwork
 from deplm.points import CloudSet
+from harness import distributed
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
@@ -141,7 +142,8 @@ def encode(
 
     Yields:
         Indices (B,) of clouds, in order, and the features (B, ...) of each encoder: memory does
-        not grow with the number of clouds.
+        not grow with the number of clouds. Where several processes share the work
+        (`harness.distributed`), those of this process alone.
     """
     network = encoders[0].network
 
@@ -156,8 +158,11 @@ def encode(
         return indices, outputs
 
     threads = threads if torch.device(device).type == "cpu" else 1
-    with tqdm(total=len(source), desc=label, unit=" clouds", disable=None) as bar:
-        for indices, outputs in map_in_order(features, source.in_batches(), threads):
+    batches = source.in_batches()
+    batches = batches[distributed.share(len(batches))]
+    clouds = sum(map(len, batches))
+    with tqdm(total=clouds, desc=label, unit=" clouds", disable=None) as bar:
+        for indices, outputs in map_in_order(features, batches, threads):
             yield indices, outputs
             bar.update(len(indices))
 
@@ -167,9 +172,9 @@ def encode_all(
     encoders: Sequence[Encoder],
     **options: Any,  # noqa: ANN401
 ) -> list[np.ndarray]:
-    """`encode`, collected: one array (clouds, features) float32 an encoder."""
-    collected = [np.empty((len(source), encoder.width), np.float32) for encoder in encoders]
+    """`encode`, collected from all processes: one array (clouds, features) float32 an encoder."""
+    collected = [np.zeros((len(source), encoder.width), np.float32) for encoder in encoders]
     for indices, outputs in encode(source, encoders, **options):
         for rows, output in zip(collected, outputs, strict=True):
             rows[indices[0] : indices[-1] + 1] = output
-    return collected
+    return [distributed.gathered(rows) for rows in collected]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from harness import distributed
 from harness.errors import UserError
 from harness.files import parsing, read_file, replacing
 
@@ -51,6 +52,8 @@ class Checkpoint:
         Raises:
             UserError: the disk is full or the folder is not writable, or the training diverged.
         """
+        if not distributed.is_first():  # it trains the same, and writes nothing
+            return
         arrays = _arrays(model, optimiser)
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise UserError(
@@ -85,7 +88,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The run ended, or is to start anew."""
-        self.path.unlink(missing_ok=True)
+        if distributed.is_first():
+            self.path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         content = read_file(self.path)

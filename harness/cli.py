@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import torch
 
+from harness import distributed
 from harness.config import checked, describe, smoke_config, with_settings
 from harness.datasets import data_root, project_root
 from harness.done import missing_rows
@@ -85,21 +86,30 @@ def main(table: Table, argv: list[str] | None = None) -> int:
         config, seeds, device, root, folder,
         table=table.name, smoke=options.smoke, restart=options.restart,
     )  # fmt: skip
-    run.data = table.load(run)
-    if options.missing and not (rows := missing_rows(table, run, rows)):
-        print(f"{table.title}: every row is measured, with these constants, chips, data and code")
-        return 0
+    with distributed.joined(device):
+        with distributed.first_of_machine_first():
+            run.data = table.load(run)
+        if options.missing:
+            names = distributed.from_first(lambda: missing_rows(table, run, rows))
+            rows = [row for row in rows if row.name in names]
+        if rows:
+            _measure_and_show(table, run, rows)
+        else:
+            print(f"{table.title}: all is measured, with these constants, chips, data and code")
+    return 0
+
+
+def _measure_and_show(table: Table, run: Run, rows: list[Row]) -> None:
     _announce(table, run, rows)
     started = time.perf_counter()
     results = _measure(table, run, rows)
     print("\n" + text_table(results["rows"]))
-    for path in _figures(table, run, results["rows"]):
+    for path in distributed.from_first(lambda: list(_figures(table, run, results["rows"]))):
         print(f"figure   {path}", flush=True)
-    print(f"results  {folder / table.name}.json")
+    print(f"results  {run.results / table.name}.json")
     print(f"took     {time.perf_counter() - started:.0f} s")
     if table.next_step:
         print(f"next     {table.next_step}")
-    return 0
 
 
 def chosen_rows(table: Table, names: str | None) -> list[Row]:
@@ -150,11 +160,17 @@ def _announce(table: Table, run: Run, rows: list[Row]) -> None:
     print(f"{record.train:,} to train, {record.test:,} to test")
     if record.kind != "real":
         print(f"         {record.kind} data: none of these figures reproduces the paper's")
-    print(f"chips    {len(run.seeds)}, on {run.device}\nrows     {'; '.join(r.name for r in rows)}")
+    shared = f", {n} processes" if (n := distributed.count()) > 1 else ""
+    print(f"chips    {len(run.seeds)}, on {run.device}{shared}")
+    print(f"rows     {'; '.join(row.name for row in rows)}")
 
 
 def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
-    with Journal(run.results / f"{table.name}.partial.jsonl", run) as journal:
+    path = run.results / f"{table.name}.partial.jsonl"
+    if not distributed.is_first():
+        _measured(None, run, rows)
+        return distributed.from_first(dict)
+    with Journal(path, run) as journal:
         if len(journal):
             print(f"resumed  {len(journal)} measurements of an interrupted run are kept")
         done = _measured(journal, run, rows)
@@ -163,20 +179,26 @@ def _measure(table: Table, run: Run, rows: list[Row]) -> dict:
         ]
         results = merge_results(run.results / f"{table.name}.json", run, table, finished)
         journal.remove()
-    return results
+    return distributed.from_first(lambda: results)
 
 
-def _measured(journal: Journal, run: Run, rows: list[Row]) -> dict[str, list[Measurement]]:
-    """Every row on every chip, chip by chip; what the journal has is not measured again."""
+def _measured(journal: Journal | None, run: Run, rows: list[Row]) -> dict[str, list[Measurement]]:
+    """Every row on every chip, chip by chip; what the journal has is not measured again.
+
+    Process 0 has the journal, and says to the others what is in it.
+    """
+    chips = [(row.name, seed) for row in rows for seed in run.seeds]
+    kept = distributed.from_first(lambda: {chip: journal.get(*chip) for chip in chips})
     done: dict[str, list[Measurement]] = {row.name: [] for row in rows}
     for seed in run.seeds:
         for row in rows:
             if row.chips is not None and seed >= row.chips:
                 continue
-            measurement = journal.get(row.name, seed)
+            measurement = kept[row.name, seed]
             if measurement is None:
                 measurement = _finite(row, row.measure(run, seed))
-                journal.add(row.name, seed, measurement, run.checkpoints)
+                if journal is not None:
+                    journal.add(row.name, seed, measurement, run.checkpoints)
             done[row.name].append(measurement)
             _say(row, seed, done[row.name])
         run.release(seed)

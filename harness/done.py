@@ -8,8 +8,8 @@ from harness.protocol import Row, Run, Table
 from harness.records import read_results, recorded
 
 
-def missing_rows(table: Table, run: Run, rows: list[Row]) -> list[Row]:
-    """Those of `rows` that the results folder has not, or has of something else.
+def missing_rows(table: Table, run: Run, rows: list[Row]) -> list[str]:
+    """Names of those of `rows` that the results folder has not, or has of something else.
 
     A row is there when constants, data and code (`harness.code_key`) of its record are those of
     this run, and it was measured on as many chips, or more.
@@ -22,7 +22,7 @@ def missing_rows(table: Table, run: Run, rows: list[Row]) -> list[Row]:
     path = run.results / f"{table.name}.json"
     from_a_file = identity(run.config) != dataclasses.asdict(run.config)
     if not path.exists() or from_a_file:  # of a measured array, results keep the name alone
-        return rows
+        return [row.name for row in rows]
     wanted = {
         "config": recorded(run.config),
         "data": run.data.record._asdict(),
@@ -34,4 +34,4 @@ def missing_rows(table: Table, run: Run, rows: list[Row]) -> list[Row]:
         if all(record.get(name) == value for name, value in wanted.items())
     }
     count = len(run.seeds)
-    return [row for row in rows if chips.get(row.name, 0) < min(count, row.chips or count)]
+    return [row.name for row in rows if chips.get(row.name, 0) < min(count, row.chips or count)]

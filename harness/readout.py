@@ -252,7 +252,14 @@ class RidgeReadout(Readout):
             predicted = scores.reshape(len(labels), len(self.penalties), -1).argmax(-1)
             correct += (self.classes_[predicted] == labels[:, None]).sum(0)
             self.partial_fit(features, labels)
-        return self.penalties[int(correct.argmax())]
+        return self.penalties[int(self._counted(correct).argmax())]
+
+    def _totals(self) -> tuple:
+        # All that was added; `harness.shared_readout` adds what other processes have.
+        return self.sums_
+
+    def _counted(self, correct: np.ndarray) -> np.ndarray:
+        return correct
 
     def _fit(self, training: Rows, validation: Rows | None) -> Self:
         self._add(_sums(*training, len(self.classes_), self.products))
@@ -274,7 +281,7 @@ class RidgeReadout(Readout):
 
     def factor(self, penalty: float) -> Factor:
         """Cholesky factor of the penalised, centred Gram matrix of the rows so far."""
-        count, x_sum, _, xx, _ = self.sums_
+        count, x_sum, _, xx, _ = self._totals()
         gram = np.outer(x_sum, x_sum / count)
         np.subtract(xx, gram, out=gram)
         ridge = penalty * max(np.trace(gram) / len(gram), np.finfo(float).tiny)
@@ -291,7 +298,7 @@ class RidgeReadout(Readout):
             factor: of `factor`.
             targets: sums of other targets than one-hot ones.
         """
-        count, x_sum, y_sum, _, xy = self.sums_
+        count, x_sum, y_sum, _, xy = self._totals()
         y_sum, xy = targets or (y_sum, xy)
         coef = cho_solve(factor, xy - np.outer(x_sum, y_sum / count), check_finite=False)
         return coef, (y_sum - x_sum @ coef) / count

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness import distributed
 from harness.code_key import code_key
 from harness.config import shown
 from harness.datasets import KINDS
@@ -64,6 +65,7 @@ def machine(device: str) -> dict[str, Any]:
     return {
         "cores": cores(),
         "threads": torch.get_num_threads(),
+        "processes": distributed.processes(),
         "processor": _processor(),
         "vectors": vector_width(),
         "python": platform.python_version(),

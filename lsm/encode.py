@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from harness import distributed
 from harness.errors import UserError
 from harness.parallel import map_in_order
 from lsm import kernels
@@ -119,7 +120,7 @@ def encode(
 
     and at the end what `features` says of s and u. State is born and dropped in the call. The
     spikes are the same to the bit for any number of threads, compiled or not, on the CPU or a
-    GPU.
+    GPU. Several processes run a share of each batch (`harness.distributed`), and all get all.
 
     Args:
         trains: B samples of T steps and C channels.
@@ -149,9 +150,12 @@ def encode(
     compiled = compiled and device == "cpu"
     if compiled and not reservoir.noise_per_batch:
         batch = max(1, len(trains))  # nothing changes from batch to batch
-    out = np.empty((len(trains), features.width(spec.neurons)), np.float32)
+    out = np.zeros((len(trains), features.width(spec.neurons)), np.float32)
     for number, first in enumerate(range(0, len(trains), batch)):
-        span = (first, min(first + batch, len(trains)))
+        own = distributed.share(min(batch, len(trains) - first))
+        if own.start == own.stop:
+            continue
+        span = (first + own.start, first + own.stop)
         weights = reservoir.read(seed, number)
         if compiled:
             runs = run_compiled(trains, weights, plan, span, seed, threads, dtype)
@@ -159,7 +163,7 @@ def encode(
             runs = [(slice(*span), run_dense(trains, weights, plan, span, seed, device, dtype))]
         for samples, states in runs:
             plan.write(states, out[samples])
-    return out
+    return distributed.gathered(out)
 
 
 def run_compiled(

@@ -15,8 +15,10 @@ from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores
 from deplm.data.dvs_gesture import CLASSES
 from deplm.encoder import Encoder, encode
 from deplm.tables.common import RidgeRow, Stopwatch, note_of
+from harness import distributed
 from harness.protocol import Measurement, Run
 from harness.readout import RidgeReadout, Rows
+from harness.shared_readout import SharedRidgeReadout
 
 PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
 BLOCK = 1024  # feature rows that enter the statistics at a time
@@ -44,7 +46,7 @@ def measure_chips(run: Run, seeds: list[int], row: GestureRow) -> dict[int, Meas
     watch, data, draws = Stopwatch(), run.data, run.config.fit_draws
     encoders = row.encoders(run, seeds)
     watch.waited += watch.rest
-    readouts = [RidgeReadout(len(CLASSES), PENALTIES) for _ in seeds]
+    readouts = [SharedRidgeReadout(len(CLASSES), PENALTIES) for _ in seeds]
     for blocks in watch.waiting(drawn_rows(run, encoders, data.train, "fit")):
         for readout, rows in zip(readouts, blocks, strict=True):
             readout.partial_fit(*rows)
@@ -119,13 +121,13 @@ def drawn_scores(
         draws: how often each is drawn.
     """
     shape = (draws, len(source), len(CLASSES))
-    scores = [np.empty(shape) for _ in readouts]
+    scores = [np.zeros(shape) for _ in readouts]
     for draw in range(draws):
         drawn, label = source.redrawn(draw), f"{source.name}, draw {draw + 1}"
         for indices, features in encode(drawn, encoders, device=run.device, label=label):
             for of_chip, readout, x in zip(scores, readouts, features, strict=True):
                 of_chip[draw, indices] = readout.scores(x)
-    return scores
+    return [distributed.gathered(of_chip) for of_chip in scores]
 
 
 def values_of(source: WindowClouds, scores: np.ndarray) -> dict[str, float]:

@@ -10,6 +10,7 @@ from deplm.points import CloudSet
 from deplm.tables.common import DeplmConfig
 from deplm.training.recipe import CloudModel, Recipe, train
 from harness.chips import identity
+from harness.distributed import by_first
 from harness.protocol import Measurement, Run
 from harness.selection import EpochLog, History, Published, Validation
 
@@ -17,6 +18,7 @@ LAST_EPOCH = "beside the best on test data stands the last epoch: nothing is cho
 Score = Callable[[CloudModel, CloudSet], dict[str, float]]  # scores in %, by name
 
 
+@by_first
 def measure_trained(
     run: Run,
     seed: int,

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from deplm.data.seg_categories import CATEGORIES, PARTS
+from harness import distributed
 from harness.readout import RIDGE_PENALTIES, RidgeReadout
 from rram.errors import UserError
 
@@ -58,6 +59,25 @@ class PartStatistics:
             added = sums if mine is None else tuple(a + b for a, b in zip(mine, sums, strict=True))
             self.parts[part] = added
         return self
+
+    def of_all_processes(self) -> "PartStatistics":
+        """Statistics of the points that all processes have added, see `harness.distributed`.
+
+        Raises:
+            UserError: this process has none.
+        """
+        if distributed.count() == 1:
+            return self
+        if not self.parts:
+            raise distributed.no_rows()
+        width = len(next(iter(self.parts.values()))[1])
+        none = (0, np.zeros(width), np.zeros((width, width)))
+        whole = PartStatistics()
+        for part in range(PARTS):
+            count, x_sum, gram = self.parts.get(part, none)
+            if points := int(distributed.total(np.array(count))):
+                whole.parts[part] = (points, distributed.total(x_sum), distributed.total(gram))
+        return whole
 
     def copy(self) -> "PartStatistics":
         """A copy that can grow on its own."""

@@ -23,6 +23,7 @@ from deplm.training.seg_scores import (
     part_confusion,
     score_shapes,
 )
+from harness import distributed
 from harness.protocol import Measurement, Run
 
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
@@ -103,7 +104,7 @@ def choose(
         For each chip the readouts of the best regressions a category and of the best plain one.
     """
     source, wanted = run.data.validation, choices(PENALTIES)
-    readouts = [solve(s, wanted) for s in statistics]
+    readouts = [solve(s.of_all_processes(), wanted) for s in statistics]
     totals = np.zeros((len(encoders), len(wanted)))
     for indices, features in watch.waiting(encode(source, encoders, **_shown(run, "choose"))):
         labels, categories = source.labels(indices), source.categories[indices]
@@ -111,8 +112,10 @@ def choose(
             predicted = (readout.predict(x, categories) for readout in readouts[chip])
             totals[chip] += [score_shapes(labels, p, categories).iou.sum() for p in predicted]
             statistics[chip].add(row.statistics(x, labels))
+    totals = distributed.total(totals)
     return [
-        solve(s, best_of_each(wanted, total)) for s, total in zip(statistics, totals, strict=True)
+        solve(s.of_all_processes(), best_of_each(wanted, total))
+        for s, total in zip(statistics, totals, strict=True)
     ]
 
 
@@ -137,13 +140,13 @@ def predict(
         source: shapes.
     """
     shape = (len(readouts[0]), len(source), source.points)
-    parts = [np.empty(shape, np.uint8) for _ in encoders]
+    parts = [np.zeros(shape, np.uint8) for _ in encoders]
     for indices, features in encode(source, encoders, **_shown(run, source.name)):
         categories = source.categories[indices]
         for of_chip, readouts_of_chip, x in zip(parts, readouts, features, strict=True):
             for n, readout in enumerate(readouts_of_chip):
                 of_chip[n, indices] = readout.predict(x, categories)
-    return parts
+    return [distributed.gathered(of_chip) for of_chip in parts]
 
 
 def _shown(run: Run, label: str) -> dict[str, str]:

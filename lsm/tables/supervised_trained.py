@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.distributed import by_first
 from harness.features import FrozenFeatures, accuracy
 from harness.protocol import Measurement, Metric, Row, Run
 from harness.selection import EpochLog, History, Published, Validation
@@ -104,6 +105,7 @@ def published_readout(run: Run, seed: int, kind: str) -> Measurement:
     )
 
 
+@by_first
 def readout_histories(features: FrozenFeatures, steps: int, recipe: Recipe, seed: int) -> Histories:
     """Train the published readout twice, without the validation samples and with them.
 
@@ -165,6 +167,7 @@ def table_rows(
 # The baselines.
 
 
+@by_first
 def trained(
     run: Run,
     seed: int,
