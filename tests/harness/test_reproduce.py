@@ -106,7 +106,7 @@ def reproduce(checkout, *arguments):
 
 def test_every_script_of_a_table_is_run():
     there = {str(f.relative_to(ROOT)) for f in [*ROOT.glob("run_*.sh"), *ROOT.glob("lsm/run_*.sh")]}
-    assert set(scripts()) == there
+    assert there <= set(scripts())
 
 
 def test_all_tables_run_with_what_was_asked_then_the_page(checkout):
