@@ -52,10 +52,8 @@ def count_products(network: CloudNetwork, batch: Batch, classes: int) -> list[Pr
 
 
 def _propagations(network: PartNetwork, points: list[int]) -> list[Product]:
-    products = []
-    levels = zip(network.skips[::-1], points[-2::-1], points[:0:-1], strict=True)
     shapes = network.propagation_shapes.items()
-    for (name, (inputs, outputs)), (skip, fine, coarse) in zip(shapes, levels, strict=True):
-        macs = outputs * (fine * skip + coarse * (inputs - skip))
-        products.append(Product(name, inputs, outputs, fine, macs))
-    return products
+    return [
+        Product(name, *shape, fine)
+        for (name, shape), fine in zip(shapes, points[-2::-1], strict=True)
+    ]

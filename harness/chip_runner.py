@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.chip_costs import Line, print_costs, write_lines
 from harness.chip_figures import draw_studies
 from harness.chip_studies import (
     ChipSource,
@@ -64,10 +65,17 @@ class Subject(ABC):
 
 @dataclass(frozen=True)
 class SubjectKind:
-    """A table and how a subject is made of it: `make(run, maps)`."""
+    """A table, how a subject is made of it, and its costs beside the published ones.
+
+    Attributes:
+        table: with its constants and data.
+        make: (run, maps) -> subject; None: its costs are compared, nothing is studied.
+        compare: run -> lines of the comparison; None: nothing is published.
+    """
 
     table: Table
-    make: Callable[[Run, tuple[str, ...]], Subject]
+    make: Callable[[Run, tuple[str, ...]], Subject] | None = None
+    compare: Callable[[Run], list[Line]] | None = None
 
 
 def measure_study(subject: Subject, study: Study, seeds: Sequence[int], ideals: dict) -> list[dict]:
@@ -97,17 +105,11 @@ def measure_study(subject: Subject, study: Study, seeds: Sequence[int], ideals: 
 
 def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) -> None:
     """Measure the chosen studies on one table, writing after each."""
-    table = kind.table
-    config = checked(smoke_config(table.config) if options.smoke else table.config())
-    config = with_settings(config, _settings_of(config, options.set))
-    count = options.seeds or (1 if options.smoke else DEFAULT_CHIPS)
-    seeds = list(range(count))
-    root = data_root(options.data)
-    run = Run(config, seeds, "cpu", root, folder, table=f"chip_{table.name}", smoke=options.smoke)
-    run.data = table.load(run)
-    maps = tuple(options.chip or ())
+    table, run = kind.table, run_of(kind.table, options, folder)
+    seeds, maps = run.seeds, tuple(options.chip or ())
     subject = kind.make(run, maps)
-    print(f"{table.title}: {run.data.record.kind} data, {subject.sizes}, {count} chips", flush=True)
+    kind_of_data, count = run.data.record.kind, len(seeds)
+    print(f"{table.title}: {kind_of_data} data, {subject.sizes}, {count} chips", flush=True)
     wanted = list(for_subject(studies(), spikes=subject.spikes, measured=bool(maps)))
     known = {study.name for study in studies()}
     unknown = set(options.studies or ()) - known
@@ -124,6 +126,31 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
         store(path, subject, table, study, points, seconds)
         print(f"study    {table.name} {study.name}: {seconds:.0f} s", flush=True)
         draw_studies(folder, study.name)
+
+
+def run_of(table: Table, options: argparse.Namespace, folder: Path) -> Run:
+    """The run of a table, with its constants and data."""
+    config = checked(smoke_config(table.config) if options.smoke else table.config())
+    config = with_settings(config, _settings_of(config, options.set))
+    count = options.seeds or (1 if options.smoke else DEFAULT_CHIPS)
+    root, name = data_root(options.data), f"chip_{table.name}"
+    run = Run(config, list(range(count)), "cpu", root, folder, table=name, smoke=options.smoke)
+    run.data = table.load(run)
+    return run
+
+
+def compare_costs(
+    kinds: Sequence[SubjectKind], options: argparse.Namespace, folder: Path, package: str
+) -> None:
+    """Print the costs of the tables, and write them beside the published figures."""
+    lines = []
+    for kind in kinds:
+        run = run_of(kind.table, options, folder)
+        print_costs(kind.table, run, options.cost_constants)
+        lines += kind.compare(run) if kind.compare else []
+    for entry in lines:
+        print(f"{entry.what}: published {entry.published}, ours {entry.ours}", flush=True)
+    write_lines(folder / f"chip_costs_{package}.json", package, lines)
 
 
 def store(
@@ -157,6 +184,8 @@ def parser(kinds: dict[str, SubjectKind]) -> Parser:
     names = ", ".join(study.name for study in studies())
     options.add_argument("--studies", nargs="+", metavar="NAME", help=f"some of {names}")
     options.add_argument("--seeds", type=int, help=f"how many chips (default {DEFAULT_CHIPS})")
+    options.add_argument("--costs", action="store_true", help="operations and energy; no study")
+    options.add_argument("--cost-constants", metavar="FILE", help="JSON, of your own circuits")
     options.add_argument(
         "--chip", nargs="+", metavar="MAP", help="CSV or .npy in uS: one, or G+ G-"
     )
@@ -167,8 +196,8 @@ def parser(kinds: dict[str, SubjectKind]) -> Parser:
 
 
 @exits_cleanly
-def main(kinds: dict[str, SubjectKind], argv: list[str] | None = None) -> int:
-    """Measure the studies asked for on the tables asked for."""
+def main(package: str, kinds: dict[str, SubjectKind], argv: list[str] | None = None) -> int:
+    """Measure the studies, or compare the costs, on the tables asked for."""
     options = parser(kinds).parse_args(argv)
     if options.seeds is not None and options.seeds < 1:
         raise UserError(f"--seeds {options.seeds}: a study needs 1 chip or more")
@@ -181,7 +210,11 @@ def main(kinds: dict[str, SubjectKind], argv: list[str] | None = None) -> int:
     default = project_root() / ("results/smoke" if options.smoke else "results")
     folder = Path(options.results or default)
     check_writable(folder)
-    for name, kind in kinds.items():
-        if not options.tables or name in options.tables:
+    chosen = [k for name, k in kinds.items() if not options.tables or name in options.tables]
+    if options.costs:
+        compare_costs(chosen, options, folder, package)
+        return 0
+    for kind in chosen:
+        if kind.make:
             run_subject(kind, options, folder)
     return 0

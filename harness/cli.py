@@ -12,6 +12,7 @@ from typing import NoReturn
 import torch
 
 from harness import distributed
+from harness.chip_costs import print_costs
 from harness.config import checked, describe, smoke_config, with_settings
 from harness.datasets import data_root, project_root
 from harness.done import missing_rows
@@ -59,6 +60,10 @@ def parser(table: Table) -> Parser:
         help="only rows that are not measured yet: see docs/scale.md",
     )
     options.add_argument(
+        "--costs", action="store_true", help="what one sample costs on the chip; measure nothing"
+    )
+    options.add_argument("--cost-constants", metavar="FILE", help="JSON, of your own circuits")
+    options.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="constants"
     )
     return options
@@ -89,6 +94,9 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     with distributed.joined(device):
         with distributed.first_of_machine_first():
             run.data = table.load(run)
+        if options.costs:
+            print_costs(table, run, options.cost_constants)
+            return 0
         if options.missing:
             names = distributed.from_first(lambda: missing_rows(table, run, rows))
             rows = [row for row in rows if row.name in names]

@@ -111,6 +111,8 @@ class Table:
         figures: (run, result rows) -> paths of the figures drawn.
         next_step: what to try next, one line.
         headlines: names of the rows that stand in the README; without any, the first ones.
+        costs: run -> the products of its network for one sample (`rram.cost.Product`); None: no
+            count.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Table:
     figures: Callable[["Run", list[dict]], list[Path]]
     next_step: str = ""
     headlines: tuple[str, ...] = ()
+    costs: Callable[["Run"], list] | None = None
 
     @property
     def package(self) -> str:

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harness.chip_costs import cost_page
 from harness.datasets import KINDS, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.records import read_results, write_atomically
@@ -33,6 +34,7 @@ MARKS = {  # a bare star would open a list
     STAND_IN: "\\* measured by the paper on the real set; here on a stand-in: not comparable",
     OUTDATED: "† measured with an earlier recipe and not again since: see its note in RESULTS.md",
 }
+NO_TABLES = ("bench_", "chip_")  # begin the names of results that are no table's
 ABOUT = """# Results
 
 Generated from `results/*.json` by `python -m harness.report --write`; not to be edited.
@@ -224,6 +226,7 @@ def results_page(folder: Path) -> str:
     """The whole of `RESULTS.md`."""
     stored = benchmarks(folder)
     parts = [ABOUT, *(table_page(results, folder) for results in tables(folder))]
+    parts += filter(None, [cost_page(folder)])
     return "\n".join([*parts, *([benchmark_page(stored)] if stored else [])])
 
 
@@ -261,7 +264,7 @@ def tables(folder: Path) -> list[Results]:
     Raises:
         UserError: there are none.
     """
-    files = [f for f in sorted(folder.glob("*.json")) if not f.name.startswith("bench_")]
+    files = [f for f in sorted(folder.glob("*.json")) if not f.name.startswith(NO_TABLES)]
     if not files:
         raise UserError(f"{folder}: no results there; run a table first, `bash run_image.sh`")
     return sorted(

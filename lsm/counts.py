@@ -7,7 +7,7 @@ from rram.cost import Product
 
 
 def count_products(
-    reservoir: Reservoir, trains: SpikeTrains, classes: int, *, features: int | None = None
+    reservoir: Reservoir, trains: SpikeTrains, outputs: int, *, prefix: str = ""
 ) -> list[Product]:
     """Products of one sample: input rows, recurrent rows, and the trained readout.
 
@@ -17,15 +17,20 @@ def count_products(
     Args:
         reservoir: the liquid.
         trains: samples to run through it.
-        classes: outputs of the readout, or of a projection.
-        features: inputs of the readout; None: one a neuron.
+        outputs: of the readout, or of a projection, that sees one rate a neuron.
+        prefix: of the layers' names, where there are several liquids.
     """
     spec = reservoir.spec
     inputs = trains.counts(1).sum() / (len(trains) * trains.steps)  # spikes a step and sample
     neurons = encode(trains, reservoir).sum() / len(trains)
     steps = trains.steps
     return [
-        Product("input", spec.inputs, spec.neurons, steps, active=float(inputs), spikes=True),
-        Product("recurrent", spec.neurons, spec.neurons, steps, active=float(neurons), spikes=True),
-        Product("readout", features or spec.neurons, classes, 1, on_chip=False),
-    ]
+        Product(
+            f"{prefix}input", spec.inputs, spec.neurons, steps, active=float(inputs), spikes=True
+        ),
+        Product(
+            f"{prefix}recurrent", spec.neurons, spec.neurons, steps, active=float(neurons),
+            spikes=True,
+        ),
+        Product(f"{prefix}readout", spec.neurons, outputs, 1, on_chip=False),
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 `bash run_chip.sh` runs it; the list of studies is `harness.chip_studies`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,13 +15,15 @@ from deplm.network import Batch, PointNetwork
 from deplm.points import CloudSet
 from deplm.segmentation import PartEncoder, PartNetwork
 from deplm.tables import dvs, image, seg
+from deplm.tables.chip_costs import compare
 from deplm.tables.seg_readout import Choice, PartReadout, PartStatistics, solve
 from deplm.training.seg_scores import score_shapes
+from harness.chip_costs import Line
 from harness.chip_runner import Subject, SubjectKind, main
 from harness.chip_studies import ChipSource, Point
 from harness.config import constant
 from harness.parallel import map_in_order
-from harness.protocol import Run
+from harness.protocol import Run, Table
 from harness.readout import RidgeReadout
 from rram import DEPLM_40NM
 
@@ -208,11 +210,16 @@ def _sizes(subject: CloudSubject, what: str) -> str:
     return f"{train:,} {what} to fit, {test:,} to test"
 
 
+def costs(table: Table) -> Callable[[Run], list[Line]]:
+    """Its lines beside the published figures."""
+    return lambda run: compare(table.title, table.costs(run))
+
+
 KINDS = {
-    "image": SubjectKind(replace(image.TABLE, config=ImageChipConfig), images),
-    "dvs": SubjectKind(replace(dvs.TABLE, config=DvsChipConfig), gestures),
-    "seg": SubjectKind(replace(seg.TABLE, config=SegChipConfig), PartSubject),
+    "image": SubjectKind(replace(image.TABLE, config=ImageChipConfig), images, costs(image.TABLE)),
+    "dvs": SubjectKind(replace(dvs.TABLE, config=DvsChipConfig), gestures, costs(dvs.TABLE)),
+    "seg": SubjectKind(replace(seg.TABLE, config=SegChipConfig), PartSubject, costs(seg.TABLE)),
 }
 
 if __name__ == "__main__":
-    raise SystemExit(main(KINDS))
+    raise SystemExit(main("deplm", KINDS))

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
+
+from deplm.counts import count_products
 from deplm.encoder import Encoder, calibration_batches
 from deplm.network import CloudNetwork, SetAbstraction
 from deplm.points import CloudSet
@@ -19,6 +22,7 @@ from harness.chips import ChipConfig, make_chip
 from harness.config import constant
 from harness.protocol import Run
 from rram import DEPLM_40NM, Chip
+from rram.cost import Product
 from rram.crossbar import ReadConfig
 
 PAPER = "DEPLM, Nature Communications 16:960 (2025), on the chip"
@@ -174,6 +178,11 @@ def frozen_encoders(
     for encoder in encoders:
         encoder.calibrate(batches)
     return encoders
+
+
+def products_of(run: Run, network: CloudNetwork, classes: int) -> list[Product]:
+    """Products of a network for one training cloud, for its costs."""
+    return count_products(network, network.batch(run.data.train, np.arange(1)), classes)
 
 
 def with_effects(run: Run) -> tuple[ReadConfig, str]:

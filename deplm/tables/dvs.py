@@ -21,6 +21,7 @@ from deplm.tables.common import (
     chip_of,
     epochs_note,
     note_of,
+    products_of,
     recipe,
     with_effects,
 )
@@ -246,6 +247,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    costs=lambda run: products_of(run, network(run.config), CLASSES),
     headlines=(
         "DEPLM, ridge",
         "DEPLM, published recipe",

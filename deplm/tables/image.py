@@ -22,6 +22,7 @@ from deplm.tables.common import (
     chip_of,
     epochs_note,
     frozen_encoders,
+    products_of,
     recipe,
     with_effects,
 )
@@ -329,6 +330,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    costs=lambda run: products_of(run, network(run.config), CLASSES),
     headlines=(
         "DEPLM, discriminative ridge (re-targeted)",
         "DEPLM, published recipe",

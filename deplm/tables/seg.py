@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deplm.data import seg_shapenet as shapenet_part
+from deplm.data.seg_categories import PARTS
 from deplm.data.seg_clouds import PartClouds, PartData
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.segmentation import PartEncoder, PartNetwork
@@ -19,6 +20,7 @@ from deplm.tables.common import (
     chip_of,
     epochs_note,
     note_of,
+    products_of,
     recipe,
     with_effects,
 )
@@ -285,6 +287,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    costs=lambda run: products_of(run, network(run.config), PARTS),
     headlines=(
         "DEPLM, ridge per category, class-balanced",
         "DEPLM, published recipe",

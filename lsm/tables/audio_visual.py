@@ -20,6 +20,7 @@ from harness.protocol import Run, Table
 from lsm.data import nmnist, ntidigits
 from lsm.encode import StateFeatures
 from lsm.reservoir import ReservoirSpec
+from lsm.tables.chip_costs import paired_products
 from lsm.tables.common import (
     CHIP,
     SOFTWARE,
@@ -49,6 +50,7 @@ from lsm.tables.zero_shot_rows import (
 from lsm.training.recurrent import TrainedSpec
 from lsm.zero_shot.modalities import PairedModalities, Split, match, split_by_name
 from lsm.zero_shot.retrieval import SIMILARITIES, Similarity, centred_cosine, principal_axis
+from rram.cost import Product
 
 SOURCE = "LSM, Nature Computational Science 5:37 (2025), published code"
 PIXELS = 16  # a side of an image
@@ -155,6 +157,12 @@ def specs(config: AudioVisualConfig, audio_const: float, image_const: float) -> 
             IMAGE_CHANNELS, n, c.image_decay, c.image_threshold, image_const, IMAGE_STEPS
         ),
     )
+
+
+def costs(run: Run) -> list[Product]:
+    """Products of LSM-CLIP as published, for one pair."""
+    c = run.config
+    return paired_products(run, specs(c, c.audio_const, c.image_const), 64)
 
 
 def trained_specs(
@@ -317,6 +325,7 @@ TABLE = Table(
         "SRNN-CLIP, trained",
     ),
     load=load,
+    costs=costs,
     figures=draw_figures,
     next_step='bash lsm/run_audio_visual.sh --rows "SRNN-CLIP, trained" --seeds 1',
 )  # fmt: skip

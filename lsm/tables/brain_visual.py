@@ -32,9 +32,11 @@ from lsm.tables.brain_visual_models import (
     lsm_prototypes,
     short_clip,
     small_batch,
+    specs,
     srnn_clip,
     srnn_prototypes,
 )
+from lsm.tables.chip_costs import paired_products
 from lsm.tables.common import CHIP, ZeroShotConfig
 from lsm.tables.zero_shot_figures import draw_zero_shot, trained_model
 from lsm.tables.zero_shot_models import EVENTS
@@ -254,6 +256,7 @@ TABLE = Table(
         "SRNN-CLIP, trained",
     ),
     load=load,
+    costs=lambda run: paired_products(run, specs(run.config), run.config.width),
     figures=draw_figures,
     next_step='bash lsm/run_brain_visual.sh --rows "SRNN-CLIP, trained" --seeds 1 '
     "--set trained_neurons=200 trained_epochs=20",

@@ -4,20 +4,23 @@
 converter of bit planes do not apply: the inputs are spikes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from harness.chip_costs import Line
 from harness.chip_runner import Subject, SubjectKind, main
 from harness.chip_studies import ChipSource, Point
 from harness.config import constant
-from harness.protocol import Run
+from harness.protocol import Run, Table
 from harness.readout import RidgeReadout
 from lsm.encode import encode
 from lsm.reservoir import Reservoir, from_chip
 from lsm.spikes import SpikeTrains
-from lsm.tables import nmnist
+from lsm.tables import audio_visual, brain_visual, nmnist
+from lsm.tables.chip_costs import compare
 from lsm.tables.supervised import spec_of, training_samples
 from rram import LSM_40NM
 
@@ -83,9 +86,20 @@ class SpikeSubject(Subject):
         return encode(trains, reservoir, seed=seed)
 
 
+def costs(table: Table, title: str) -> Callable[[Run], list[Line]]:
+    """Its lines beside the published figures."""
+    return lambda run: compare(title, run.data.record.kind, table.costs(run))
+
+
 KINDS = {
     "nmnist": SubjectKind(replace(nmnist.TABLE, config=NmnistChipConfig), SpikeSubject),
+    "audio_visual": SubjectKind(
+        audio_visual.TABLE, compare=costs(audio_visual.TABLE, "Audio-visual")
+    ),
+    "brain_visual": SubjectKind(
+        brain_visual.TABLE, compare=costs(brain_visual.TABLE, "Brain-visual")
+    ),
 }
 
 if __name__ == "__main__":
-    raise SystemExit(main(KINDS))
+    raise SystemExit(main("lsm", KINDS))

@@ -10,7 +10,7 @@ from harness.config import constant
 from harness.protocol import Measurement, Metric, Run, Table
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
-from lsm.tables.supervised import SupervisedConfig
+from lsm.tables.supervised import SupervisedConfig, costs
 from lsm.tables.supervised_figures import draw_figures
 from lsm.tables.supervised_trained import table_rows, trained
 from lsm.training.recurrent import TrainedSpec
@@ -135,6 +135,7 @@ TABLE = Table(
         "SRNN-ANN",
     ),
     load=load,
+    costs=costs,
     figures=draw_figures,
     next_step="bash lsm/run_nmnist.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=3",
 )  # fmt: skip

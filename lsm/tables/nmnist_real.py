@@ -31,6 +31,7 @@ from lsm.tables.supervised import (
     PLUS,
     WINDOWED_COUNTS,
     chip_ridge,
+    costs,
     plus_features,
     reservoir_of,
 )
@@ -176,6 +177,7 @@ TABLE = Table(
         "event counts, discriminative ridge",
     ),
     load=load,
+    costs=costs,
     figures=draw_figures,
     next_step="bash lsm/run_nmnist.sh, for the full set",
 )

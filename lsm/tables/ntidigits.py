@@ -14,7 +14,7 @@ from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
-from lsm.tables.supervised import SupervisedConfig
+from lsm.tables.supervised import SupervisedConfig, costs
 from lsm.tables.supervised_figures import draw_figures
 from lsm.tables.supervised_trained import table_rows, trained
 from lsm.training.recurrent import TrainedSpec
@@ -195,6 +195,7 @@ TABLE = Table(
         "SRNN-ANN",
     ),
     load=load,
+    costs=costs,
     figures=draw_figures,
     next_step="bash lsm/run_ntidigits.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=20",
 )  # fmt: skip

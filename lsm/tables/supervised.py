@@ -19,12 +19,15 @@ from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
 from harness.logistic import LogisticReadout
 from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
 from harness.readout import RidgeReadout
+from lsm.counts import count_products
 from lsm.data.spike_set import SpikeSet
 from lsm.encode import StateFeatures, encode
 from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE, LsmConfig, make_reservoir
+from rram.cost import Product
 
+COUNTED = 200  # samples whose spikes are counted for the costs
 WIDE = 1000  # features from which the products are taken in float32
 PAPER_FEATURES = StateFeatures()  # spikes a step of every neuron
 
@@ -146,6 +149,12 @@ def encoded(
 def rates(run: Run, seed: int, kind: str = CHIP) -> FrozenFeatures:
     """The paper's features of one reservoir, encoded once for the rows that share them."""
     return run.shared(("rates", kind), seed, lambda _: {seed: encoded(run, seed, kind)})
+
+
+def costs(run: Run) -> list[Product]:
+    """Products of one sample on chip 0, counted on some test samples."""
+    some = run.data.test.take(slice(0, COUNTED))
+    return count_products(reservoir_of(run, 0, CHIP), some, len(run.data.classes))
 
 
 def event_counts(run: Run, windows: int) -> FrozenFeatures:
