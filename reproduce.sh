@@ -1,27 +1,33 @@
 #!/usr/bin/env bash
-# All tables in order, then one page with all of them: results/report.html.
+# All tables and the studies of the chip, in order; then one page of it all: results/report.html.
 #
 #   bash reproduce.sh [--smoke] [--again] [--data DIR] [--results DIR] [--seeds N] [--device NAME]
 #
-# A row that the results folder has for the same constants, chips, data and code is not measured
-# again, unless --again says so. After a table that failed the next one runs all the same; then
-# the last line names it, and the exit status is 2.
+# What the results folder has for the same constants, chips, data and code is not measured again,
+# unless --again says so. After a failure it goes on with what comes next; then the last line names
+# what failed, and the exit status is 2.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 scripts=(
-    run_image.sh lsm/run_nmnist_real.sh                       # real data
-    lsm/run_nmnist.sh lsm/run_ntidigits.sh lsm/run_audio_visual.sh # simulated sensors, without the real sets
-    run_dvs.sh run_seg.sh lsm/run_brain_visual.sh             # synthetic, without the real sets
+    run_image.sh           # real data; then simulated sensors, then synthetic data
+    lsm/run_nmnist_real.sh # only where there are real recordings
+    lsm/run_nmnist.sh
+    lsm/run_ntidigits.sh
+    lsm/run_audio_visual.sh
+    run_dvs.sh
+    run_seg.sh
+    lsm/run_brain_visual.sh
+    run_chip.sh # on the CPU
 )
-results="" smoke="" again="" options=()
+results="" smoke="" again="" device=() options=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --smoke) smoke=yes options+=("$1") ;;
     --again) again=yes ;;
     --data | --results | --seeds | --device)
         [ $# -ge 2 ] || fail "$1: a value is missing"
-        options+=("$1" "$2")
         [ "$1" = --results ] && results="$2"
+        if [ "$1" = --device ]; then device=("$1" "$2"); else options+=("$1" "$2"); fi
         shift
         ;;
     *) fail "$1: not an option of reproduce.sh; it has --smoke, --again, --data, --results, --seeds, --device" ;;
@@ -31,17 +37,30 @@ done
 results="${results:-$root/results${smoke:+/smoke}}"
 [ -n "$again" ] || options+=(--missing)
 
-failed=() started=$SECONDS
+failed=()
+run() { # a script with its options: 3 says that it needs real data, 130 is Ctrl-C
+    local status=0
+    printf '\n== %s\n' "$1"
+    bash "$root/$1" "${@:2}" || status=$?
+    case $status in
+    0) ;;
+    3) echo "left out: no real data" ;;
+    130) exit 130 ;;
+    *) failed+=("$1 (exit $status)") ;;
+    esac
+}
+
 for script in "${scripts[@]}"; do
-    printf '\n== %s\n' "$script"
-    status=0
-    bash "$root/$script" "${options[@]}" || status=$?
-    [ "$status" = 130 ] && exit 130 # Ctrl-C ends it all
-    [ "$status" = 0 ] || failed+=("$script (exit $status)")
+    if [ "$script" = run_chip.sh ]; then
+        run "$script" "${options[@]}"
+        run "$script" "${options[@]}" --costs
+    else
+        run "$script" "${options[@]}" "${device[@]}"
+    fi
 done
 printf '\n== the page of all results\n'
 "$PYTHON" -m harness.report_html "$results" || failed+=(harness.report_html)
-echo "took     $((SECONDS - started)) s in all"
+echo "took     $SECONDS s in all"
 if [ ${#failed[@]} -gt 0 ]; then
     echo "error: failed: ${failed[*]}; what they print above says why. Run again to go on" >&2
     exit 2

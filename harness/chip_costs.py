@@ -49,9 +49,22 @@ def write_lines(path: Path, title: str, lines: Sequence[Line]) -> None:
     write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
+def compared(folder: Path) -> list[dict]:
+    """The stored comparisons of published and counted figures, one a paper."""
+    return [json.loads(f.read_text()) for f in sorted(folder.glob("chip_costs_*.json"))]
+
+
+def compared_rows(content: dict) -> list[tuple[str, ...]]:
+    """Cells of one paper's comparison: what, published, ours, ratio, why they differ."""
+    return [
+        (e["what"], e["published"], e["ours"], f"{e['ratio']:.2f}", e["why"])
+        for e in content["lines"]
+    ]
+
+
 def cost_page(folder: Path) -> str:
     """The comparison of both papers in Markdown; "" where none was made."""
-    stored = [json.loads(f.read_text()) for f in sorted(folder.glob("chip_costs_*.json"))]
+    stored = compared(folder)
     if not stored:
         return ""
     parts = [
@@ -61,11 +74,7 @@ def cost_page(folder: Path) -> str:
         "for energy or training cost.", "",
     ]  # fmt: skip
     for content in stored:
-        rows = [
-            (e["what"], e["published"], e["ours"], f"{e['ratio']:.2f}", e["why"])
-            for e in content["lines"]
-        ]
-        parts += [f"**{content['title']}**", "", *_markdown(rows), ""]
+        parts += [f"**{content['title']}**", "", *_markdown(compared_rows(content)), ""]
         parts += [f"Counted {content['created'][:10]}, commit {content['commit']}.", ""]
     return "\n".join(parts)
 

@@ -10,7 +10,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from harness.chip_studies import (
     smaller,
     studies,
 )  # fmt: skip
+from harness.chips import identity
 from harness.cli import Parser
+from harness.code_key import code_key
 from harness.config import checked, smoke_config, with_settings
 from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.protocol import DEFAULT_CHIPS, Run, Table
-from harness.records import check_writable, commit, machine, now, write_atomically
+from harness.records import check_writable, commit, machine, now, recorded, write_atomically
 
 
 class Subject(ABC):
@@ -120,6 +122,9 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
         if options.studies and study.name not in options.studies:
             continue
         study = smaller(study) if options.smoke else study
+        if options.missing and is_measured(path, subject, table, study):
+            print(f"study    {table.name} {study.name}: measured already", flush=True)
+            continue
         started = time.perf_counter()
         points = measure_study(subject, study, seeds, ideals)
         seconds = time.perf_counter() - started
@@ -157,18 +162,42 @@ def store(
     path: Path, subject: Subject, table: Table, study: Study, points: list[dict], seconds: float
 ) -> None:
     """Put one study's figures into the file of its table, the others staying as they are."""
-    record = subject.run.data.record
     content = {"table": table.name, "title": table.title, "studies": {}}
     if path.exists():
         content = json.loads(path.read_text(encoding="utf-8"))
     content["studies"][study.name] = {
         "title": study.title, "axis": study.axis, "log": study.log, "metric": subject.metric,
-        "sizes": subject.sizes, "data": record._asdict(), "chips": len(subject.run.seeds),
-        "maps": [Path(m).name for m in subject.source.maps],
+        "sizes": subject.sizes, "maps": [Path(m).name for m in subject.source.maps],
+        **identity_of(subject, table, study),
         "seconds": seconds, "created": now(), "commit": commit(), "machine": machine("cpu"),
         "points": points,
     }  # fmt: skip
     write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def identity_of(subject: Subject, table: Table, study: Study) -> dict[str, Any]:
+    """What the figures of a study depend on, as its record keeps it: see docs/scale.md."""
+    run = subject.run
+    return {
+        "data": run.data.record._asdict(),
+        "chips": len(run.seeds),
+        "config": recorded(run.config),
+        "code": code_key(table.package),
+        "values": [[point.value, point.line] for point in study.points],
+    }
+
+
+def is_measured(path: Path, subject: Subject, table: Table, study: Study) -> bool:
+    """Whether a study's record is of these constants, chips, data and this code.
+
+    Of measured maps it never is: the record keeps their names alone.
+    """
+    config = subject.run.config
+    if not path.exists() or subject.source.maps or identity(config) != asdict(config):
+        return False
+    stored = json.loads(path.read_text(encoding="utf-8"))["studies"].get(study.name, {})
+    wanted = identity_of(subject, table, study)
+    return all(stored.get(name) == value for name, value in wanted.items())
 
 
 def _settings_of(config: Any, settings: list[str]) -> list[str]:  # noqa: ANN401
@@ -184,6 +213,7 @@ def parser(kinds: dict[str, SubjectKind]) -> Parser:
     names = ", ".join(study.name for study in studies())
     options.add_argument("--studies", nargs="+", metavar="NAME", help=f"some of {names}")
     options.add_argument("--seeds", type=int, help=f"how many chips (default {DEFAULT_CHIPS})")
+    options.add_argument("--missing", action="store_true", help="only what is not measured yet")
     options.add_argument("--costs", action="store_true", help="operations and energy; no study")
     options.add_argument("--cost-constants", metavar="FILE", help="JSON, of your own circuits")
     options.add_argument(

@@ -10,9 +10,9 @@ from functools import wraps
 from typing import Any
 
 from harness.memory import limited_memory, memory_refused
-from rram.errors import UserError
+from rram.errors import NoRealData, UserError
 
-__all__ = ["UserError", "exits_cleanly"]
+__all__ = ["NoRealData", "UserError", "exits_cleanly"]
 INTERRUPTED = "interrupted: finished chips are kept; run again to go on"
 NO_READER = 128 + signal.SIGPIPE  # as a shell says of a program whose output nobody reads
 
@@ -36,7 +36,7 @@ def exits_cleanly(main: Callable[..., int]) -> Callable[..., int]:
             sys.stdout.flush()
             return status
         except UserError as error:
-            return _ended(f"error: {error}", 2)
+            return _ended(f"error: {error}", error.status)
         except KeyboardInterrupt:
             return _ended(INTERRUPTED, 130)
         except BrokenPipeError:

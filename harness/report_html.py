@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from harness import report
+from harness.chip_costs import compared, compared_rows
 from harness.config import shown
 from harness.datasets import KINDS, project_root
 from harness.errors import UserError, exits_cleanly
@@ -70,6 +71,7 @@ def page(folder: Path) -> str:
         bench_head=report.BENCH_HEAD[1:],
         marks=[MARKS[STAND_IN].lstrip("\\"), MARKS[OUTDATED]],
         tables=[table_context(results, files[results["table"]]) for results in tables],
+        costs=[(c["title"], compared_rows(c)) for c in compared(folder)],
         others=[embedded(file, file.stem) for file in files[""]],
         environment=environment(records),
         hours=sum(seconds_of(record) for record in first_of_rows(tables)) / 3600,

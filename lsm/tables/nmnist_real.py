@@ -13,7 +13,7 @@ import numpy as np
 from harness.cli import main
 from harness.config import constant
 from harness.discriminative import DiscriminativeRidge
-from harness.errors import UserError
+from harness.errors import NoRealData
 from harness.figures import draw_best_confusion
 from harness.protocol import Measurement, Metric, Row, Run, Table, split
 from lsm.data import nmnist
@@ -62,10 +62,12 @@ def load(run: Run) -> SpikeSet:
     """The real recordings, however few.
 
     Raises:
-        UserError: there are none, or a smoke run was asked for.
+        NoRealData: there are none, or a smoke run was asked for.
     """
     if run.smoke:
-        raise UserError("--smoke: real recordings have no stand-in; run without it")
+        raise NoRealData("--smoke: real recordings have no stand-in; run without it")
+    if nmnist.INFO.found(run.data_root) is None:
+        raise NoRealData(f"no real recordings in {run.data_root}; {nmnist.INFO.how_to_get}")
     return nmnist.load(run.data_root, kind="real", steps=run.config.steps)
 
 

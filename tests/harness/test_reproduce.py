@@ -93,8 +93,8 @@ def checkout(tmp_path):
 
 
 def scripts():
-    text = (ROOT / "reproduce.sh").read_text()
-    return re.findall(r"[\w/]*run_\w+\.sh", text.partition("scripts=(")[2].partition("\n)")[0])
+    text = (ROOT / "reproduce.sh").read_text().partition("scripts=(")[2].partition("\n)")[0]
+    return re.findall(r"[\w/]*run_\w+\.sh", text)
 
 
 def reproduce(checkout, *arguments):
@@ -106,14 +106,17 @@ def reproduce(checkout, *arguments):
 
 def test_every_script_of_a_table_is_run():
     there = {str(f.relative_to(ROOT)) for f in [*ROOT.glob("run_*.sh"), *ROOT.glob("lsm/run_*.sh")]}
-    assert there <= set(scripts())
+    assert there == set(scripts())
 
 
 def test_all_tables_run_with_what_was_asked_then_the_page(checkout):
-    status, out, _ = reproduce(checkout, "--smoke", "--results", "a folder", "--again")
+    wanted = ["--smoke", "--results", "a folder"]
+    status, out, _ = reproduce(checkout, *wanted, "--again", "--device", "cpu")
     assert status == 0
     ran = [line for line in out.splitlines() if line.startswith("ran ")]
-    assert ran == [f"ran {script} --smoke --results a folder" for script in scripts()]
+    *tables, chip, costs = ran
+    assert tables == [f"ran {x} {' '.join(wanted)} --device cpu" for x in scripts()[:-1]]
+    assert [chip, costs] == [f"ran run_chip.sh {' '.join(wanted)}{x}" for x in ("", " --costs")]
     assert "\n-m harness.report_html a folder\n" in out
     assert "--missing" in reproduce(checkout)[1]
 
@@ -123,8 +126,14 @@ def test_a_table_that_fails_stops_no_other_and_is_named_at_the_end(checkout):
     (checkout / broken).write_text("exit 2\n")
     status, out, err = reproduce(checkout)
     assert status == 2
-    assert out.count("ran ") == len(scripts()) - 1 and "harness.report_html" in out
+    assert out.count("ran ") == len(scripts()) and "harness.report_html" in out
     assert err.count("\n") == 1 and f"error: failed: {broken} (exit 2);" in err
+
+
+def test_what_needs_real_data_is_left_out_without_an_error(checkout):
+    (checkout / scripts()[1]).write_text("exit 3\n")
+    status, out, err = reproduce(checkout)
+    assert (status, err) == (0, "") and "left out: no real data" in out
 
 
 def test_an_interrupt_ends_it_all(checkout):

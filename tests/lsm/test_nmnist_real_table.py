@@ -106,5 +106,5 @@ def test_digits_may_differ_in_number(tmp_path):
 
 
 def test_no_real_recordings_is_said(tmp_path, capsys):
-    assert main(table.TABLE, ["--data", str(tmp_path), "--results", str(tmp_path)]) == 2
+    assert main(table.TABLE, ["--data", str(tmp_path), "--results", str(tmp_path)]) == 3
     assert "no real recordings" in capsys.readouterr().err
