@@ -1,13 +1,18 @@
 """Figures of the studies of the chip: one a study, a panel a table, bands over chips."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from harness.errors import UserError
 from harness.figures import save
+from rram import Device
+from rram.allotment import MACRO, Tile
 
 COLOURS = ("#20303c", "#c8553d", "#6a8d73", "#8e6c8a", "#d9a441", "#4a7fb5")
 ORDER = ("image", "dvs", "seg", "nmnist")
@@ -63,3 +68,52 @@ def _draw_panel(axes: Axes, study: dict) -> None:
         axes.set_xscale("log")
     axes.set(xlabel=study["axis"].split(";")[0], ylabel=study["metric"])
     axes.grid(alpha=0.3)
+
+
+def draw_fits(device: Device, path: Path) -> Path:
+    """Quantile plots of the measured cells of a device against its normal distributions."""
+    if not device.fits:
+        raise UserError(f"device {device.name}: made from constants, no measured cells to draw")
+    figure = Figure(figsize=(4.4 * len(device.fits), 4.2), layout="constrained")
+    for axes, fit in zip(figure.subplots(1, len(device.fits), squeeze=False)[0], device.fits,
+                         strict=True):  # fmt: skip
+        expected, measured = fit.quantiles.T
+        axes.plot(expected, expected, color="#c8553d", lw=1, label="normal distribution")
+        axes.plot(expected, measured, ".", ms=3, color="#20303c", label="measured cells")
+        axes.set(xlabel=f"expected ({fit.unit})", ylabel=f"measured ({fit.unit})")
+        axes.set_title(
+            f"{fit.name}: {len(measured)} cells\nK-S distance {fit.distance:.3f}, "
+            f"p {fit.p_value:.3f}, skewness {fit.skewness:.2f}",
+            fontsize=9,
+        )
+        axes.legend(fontsize=8, frameon=False)
+        axes.grid(alpha=0.3)
+    figure.suptitle(f"{device.name}: {device.source}")
+    return save(figure, path, shows_data=False)
+
+
+def draw_allotment(tiles: Sequence[Tile], path: Path, macro: tuple[int, int] = MACRO) -> Path:
+    """Which cells of which macro hold which block: a panel a macro, rows down."""
+    count = 1 + max(tile.macro for tile in tiles)
+    blocks = list(dict.fromkeys(tile.block for tile in tiles))
+    columns = min(3, count)
+    lines = -(-count // columns)
+    figure = Figure(figsize=(1 + 4 * columns, 1 + 4 * lines), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for number, axes in enumerate(panels):
+        axes.set_visible(number < count)
+        axes.set(title=f"macro {number}", xlim=(0, macro[1]), ylim=(macro[0], 0), aspect="equal")
+        axes.set(xlabel="column", ylabel="row")
+    for tile in tiles:
+        colour = COLOURS[blocks.index(tile.block) % len(COLOURS)]
+        corner = (tile.column, tile.row)
+        shade = 0.8 if tile.side == "plus" else 0.45
+        panels[tile.macro].add_patch(
+            Rectangle(corner, tile.columns, tile.rows, color=colour, alpha=shade, lw=0)
+        )
+        centre = tile.column + tile.columns / 2, tile.row + tile.rows / 2
+        sign = "+" if tile.side == "plus" else "-"
+        panels[tile.macro].text(
+            *centre, f"{tile.block}{sign}", ha="center", va="center", fontsize=7
+        )
+    return save(figure, path, shows_data=False)

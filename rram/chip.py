@@ -253,12 +253,8 @@ class Chip:
         elif self._maps:
             cells = self._map_cells(generator, self._maps[-1 if side == "minus" else 0], shape)
         else:
-            breakdown = generator.normal(
-                self.device.breakdown_mean_v, self.device.breakdown_std_v, shape
-            )
-            cells = generator.normal(
-                self.device.conductance_mean_us, self.device.conductance_std_us, shape
-            ).clip(min=0)
+            breakdown = self.device.draw_breakdowns(generator, shape)
+            cells = self.device.draw_conductances(generator, shape)
             cells[breakdown > self.programming_voltage_v] = 0
         if self.stuck_off or self.stuck_on:
             fate = self.generator(name, side, "stuck").random(shape)
