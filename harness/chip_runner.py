@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from harness.chip_costs import Line, print_costs, write_lines
-from harness.chip_figures import draw_studies
+from harness.chip_figures import draw_allotment, draw_studies
 from harness.chip_studies import (
     ChipSource,
     Point,
+    Shapes,
     Study,
     for_subject,
     ideal,
@@ -35,6 +36,8 @@ from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.protocol import DEFAULT_CHIPS, Run, Table
 from harness.records import check_writable, commit, machine, now, recorded, write_atomically
+from rram.allotment import write_allotment
+from rram.maps import read_map
 
 
 class Subject(ABC):
@@ -57,6 +60,10 @@ class Subject(ABC):
         self.source = source
 
     @abstractmethod
+    def shapes(self, size: float = 1.0) -> Shapes:
+        """Blocks of the network on the chip, with `size` times the features."""
+
+    @abstractmethod
     def fit(self, point: Point, seed: int) -> Any:  # noqa: ANN401
         """The network on chip `seed` of a point, normalised and fitted there."""
 
@@ -71,12 +78,12 @@ class SubjectKind:
 
     Attributes:
         table: with its constants and data.
-        make: (run, maps) -> subject; None: its costs are compared, nothing is studied.
+        make: (run, maps, reuse) -> subject; None: its costs are compared, nothing is studied.
         compare: run -> lines of the comparison; None: nothing is published.
     """
 
     table: Table
-    make: Callable[[Run, tuple[str, ...]], Subject] | None = None
+    make: Callable[[Run, tuple[str, ...], bool], Subject] | None = None
     compare: Callable[[Run], list[Line]] | None = None
 
 
@@ -109,14 +116,12 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
     """Measure the chosen studies on one table, writing after each."""
     table, run = kind.table, run_of(kind.table, options, folder)
     seeds, maps = run.seeds, tuple(options.chip or ())
-    subject = kind.make(run, maps)
+    subject = kind.make(run, maps, options.reuse)
+    if maps:
+        show_allotment(subject, folder, table.name)
     kind_of_data, count = run.data.record.kind, len(seeds)
     print(f"{table.title}: {kind_of_data} data, {subject.sizes}, {count} chips", flush=True)
     wanted = list(for_subject(studies(), spikes=subject.spikes, measured=bool(maps)))
-    known = {study.name for study in studies()}
-    unknown = set(options.studies or ()) - known
-    if unknown:
-        raise UserError(f"--studies {' '.join(sorted(unknown))}: known are {', '.join(known)}")
     path, ideals = folder / f"chip_{table.name}.json", {}
     for study in wanted:
         if options.studies and study.name not in options.studies:
@@ -133,11 +138,20 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
         draw_studies(folder, study.name)
 
 
+def show_allotment(subject: Subject, folder: Path, name: str) -> None:
+    """Write and draw which cells of the maps hold which block."""
+    tiles = subject.source.tiles(subject.shapes())
+    print(f"cells    {write_allotment(tiles, folder / f'chip_cells_{name}.csv')}")
+    shape = read_map(subject.source.maps[0]).shape
+    print(f"figure   {draw_allotment(tiles, folder / f'chip_cells_{name}.png', shape)}", flush=True)
+
+
 def run_of(table: Table, options: argparse.Namespace, folder: Path) -> Run:
     """The run of a table, with its constants and data."""
     config = checked(smoke_config(table.config) if options.smoke else table.config())
     config = with_settings(config, _settings_of(config, options.set))
-    count = options.seeds or (1 if options.smoke else DEFAULT_CHIPS)
+    one = options.smoke or options.chip  # a measured array is one chip
+    count = options.seeds or (1 if one else DEFAULT_CHIPS)
     root, name = data_root(options.data), f"chip_{table.name}"
     run = Run(config, list(range(count)), "cpu", root, folder, table=name, smoke=options.smoke)
     run.data = table.load(run)
@@ -219,6 +233,7 @@ def parser(kinds: dict[str, SubjectKind]) -> Parser:
     options.add_argument(
         "--chip", nargs="+", metavar="MAP", help="CSV or .npy in uS: one, or G+ G-"
     )
+    options.add_argument("--reuse", action="store_true", help="cells of a small map serve again")
     options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
     options.add_argument("--results", help="results folder (default: results/)")
     options.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE")
@@ -233,6 +248,12 @@ def main(package: str, kinds: dict[str, SubjectKind], argv: list[str] | None = N
         raise UserError(f"--seeds {options.seeds}: a study needs 1 chip or more")
     if options.chip and len(options.chip) > 2:
         raise UserError(f"--chip: {len(options.chip)} maps; one, or one for G+ and one for G-")
+    for path in options.chip or ():
+        read_map(path)  # before any work
+    names = [study.name for study in studies()]
+    for name in options.studies or ():
+        if name not in names:
+            raise UserError(f"--studies {name}: known are {', '.join(names)}")
     for setting in options.set:
         known = {f for kind in kinds.values() for f in vars(kind.table.config())}
         if setting.partition("=")[0].strip() not in known:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rram import Chip, Device
+from rram.allotment import SIDES, Tile, allot
 from rram.crossbar import ReadConfig
+from rram.maps import read_map
 
+Shapes = dict[str, tuple[int, int]]  # (inputs, outputs) of each block, by name
 HOUR, DAY, YEAR = 3600.0, 86_400.0, 3.156e7  # s
 DRIFT = {"drift_exponent": 0.05, "drift_spread": 0.02}  # assumed: no measured drift of this chip
 AGES = (1.0, HOUR, DAY, YEAR, 10 * YEAR)
@@ -44,9 +47,9 @@ class Point:
     read: ReadConfig = ReadConfig()
     size: float = 1.0
 
-    def chip(self, source: "ChipSource", seed: int) -> Chip:
-        """Chip number `seed` with this point's imperfections."""
-        chip = source.chip(seed, self.cells, self.spread)
+    def chip(self, source: "ChipSource", seed: int, shapes: Shapes) -> Chip:
+        """Chip number `seed` with this point's imperfections, for blocks of these shapes."""
+        chip = source.chip(seed, self.cells, self.spread, shapes)
         return chip.age(self.age_s, corrected=self.corrected) if self.age_s else chip
 
 
@@ -57,22 +60,36 @@ class ChipSource:
     Attributes:
         device: constants of the cells.
         options: of every chip, `sparsity` for instance.
-        maps: (G+ and G- together,) or (G+, G-), files of measured conductances in uS.
+        maps: (G+ and G- together,) or (G+, G-), files of measured conductances in uS. Blocks lie
+            on them in their order, see `rram.allotment`.
+        reuse: whether cells of a map that is too small serve several times.
     """
 
     device: Device
     options: dict[str, Any] = field(default_factory=dict)
     maps: tuple[str, ...] = ()
+    reuse: bool = False
 
-    def chip(self, seed: int, cells: dict[str, Any], spread: float | None = None) -> Chip:
+    def chip(self, seed: int, cells: dict[str, Any], spread: float | None, shapes: Shapes) -> Chip:
         """A chip with the options `cells`, and another spread of its conductance if given."""
         if self.maps:
             minus = self.maps[1] if len(self.maps) > 1 else None
-            return Chip.from_map(self.maps[0], seed, minus=minus, **cells)
+            tiles = self.tiles(shapes)
+            return Chip.from_map(self.maps[0], seed, minus=minus, tiles=tiles, **cells)
         device = self.device
         if spread is not None:
             device = replace(device, conductance_std_us=spread * device.conductance_mean_us)
         return Chip(device, seed, **self.options | cells)
+
+    def tiles(self, shapes: Shapes) -> list[Tile]:
+        """Where blocks of these shapes lie on the maps.
+
+        Raises:
+            UserError: too few cells, and no reuse.
+        """
+        sides = ("plus",) if len(self.maps) > 1 else SIDES
+        shape = read_map(self.maps[0]).shape
+        return allot(shapes, shape, macros=1, sides=sides, reuse=self.reuse)
 
 
 class Study(NamedTuple):

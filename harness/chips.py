@@ -10,6 +10,7 @@ from harness.files import read_file
 from rram import Chip, Device
 from rram.crossbar import ReadConfig
 
+WORN = ("stuck_off", "stuck_on", "drift_exponent", "drift_spread", "wire_ohm")
 MADE_BY = ("sparsity", "programming_voltage_v", "conductance_map")  # a chip: one of them
 
 
@@ -26,6 +27,12 @@ class ChipConfig:
         None, "programming pulse in V, instead of sparsity (ESGNN: 3.14 to 3.70)", low=0
     )
     conductance_map: str | None = constant(None, "CSV of a measured array in uS, as the chip")
+    stuck_off: float = constant(0.0, "fraction of cells stuck at 0 uS", low=0, high=1)
+    stuck_on: float = constant(0.0, "fraction stuck at the mean of broken cells", low=0, high=1)
+    drift_exponent: float = constant(0.0, "mean nu of the drift G (t / 1 s)^-nu")
+    drift_spread: float = constant(0.0, "standard deviation of nu from cell to cell", low=0)
+    age_s: float = constant(0.0, "seconds since programming, for the drift", low=0)
+    wire_ohm: float = constant(0.0, "resistance of a wire segment between two cells", low=0)
     read_noise: float = constant(
         0.02, "relative, in the rows with chip effects and on LSM chips (DEPLM, code)",
         low=0, high=1,
@@ -50,11 +57,15 @@ class ChipConfig:
 
 def make_chip(constants: ChipConfig, device: Device, seed: int) -> Chip:
     """Chip number `seed`: a measured map, a programming voltage in V, or else the sparsity."""
+    worn = {name: getattr(constants, name) for name in WORN}
     if constants.conductance_map is not None:
-        return Chip.from_map(constants.conductance_map, seed)
-    if constants.programming_voltage_v is not None:
-        return Chip(device, seed, programming_voltage_v=constants.programming_voltage_v)
-    return Chip(device, seed, sparsity=constants.sparsity)
+        chip = Chip.from_map(constants.conductance_map, seed, **worn)
+    elif constants.programming_voltage_v is not None:
+        voltage = constants.programming_voltage_v
+        chip = Chip(device, seed, programming_voltage_v=voltage, **worn)
+    else:
+        chip = Chip(device, seed, sparsity=constants.sparsity, **worn)
+    return chip.age(constants.age_s) if constants.age_s else chip
 
 
 def identity(constants: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -15,12 +15,12 @@ from deplm.network import Batch, PointNetwork
 from deplm.points import CloudSet
 from deplm.segmentation import PartEncoder, PartNetwork
 from deplm.tables import dvs, image, seg
-from deplm.tables.chip_costs import compare
+from deplm.tables.chip_costs import compare, cpu_line
 from deplm.tables.seg_readout import Choice, PartReadout, PartStatistics, solve
 from deplm.training.seg_scores import score_shapes
 from harness.chip_costs import Line
 from harness.chip_runner import Subject, SubjectKind, main
-from harness.chip_studies import ChipSource, Point
+from harness.chip_studies import ChipSource, Point, Shapes
 from harness.config import constant
 from harness.parallel import map_in_order
 from harness.protocol import Run, Table
@@ -65,15 +65,19 @@ class Fitted(NamedTuple):
 class CloudSubject(Subject):
     """Clouds in a frozen network; sampled and grouped once for all chips and studies."""
 
+    encoder: type = FrozenEncoder
+
     def __init__(
         self,
         run: Run,
         maps: tuple[str, ...],
+        reuse: bool,
         train: CloudSet,
         test: CloudSet,
         network: PointNetwork | PartNetwork,
     ) -> None:
-        super().__init__(run, ChipSource(DEPLM_40NM, {"sparsity": run.config.sparsity}, maps))
+        options = {"sparsity": run.config.sparsity}
+        super().__init__(run, ChipSource(DEPLM_40NM, options, maps, reuse))
         self.network = network
         c = run.config
         self.rows = [even(len(s), n) for s, n in ((train, c.study_train), (test, c.study_test))]
@@ -88,17 +92,22 @@ class CloudSubject(Subject):
         last = replace(last, channels=max(1, round(last.channels * factor)))
         return replace(self.network, abstractions=(*first, last))
 
-    def on_chip(self, point: Point, seed: int) -> Any:  # noqa: ANN401
+    def shapes(self, size: float = 1.0) -> Shapes:
+        """Its random layers."""
+        return dict(self.sized(size).shapes)
+
+    def on_chip(self, point: Point, seed: int) -> FrozenEncoder | PartEncoder:
         """The network on a point's chip, not yet normalised."""
-        return FrozenEncoder(self.sized(point.size), point.chip(self.source, seed), point.read)
+        chip = point.chip(self.source, seed, self.shapes(point.size))
+        return self.encoder(self.sized(point.size), chip, point.read)
 
 
 class ClassSubject(CloudSubject):
     """Images or gestures: one label a cloud, plain ridge."""
 
-    def __init__(self, run: Run, maps: tuple[str, ...], network: PointNetwork) -> None:
+    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool, network: PointNetwork) -> None:
         train, test = run.data.train, run.data.test
-        super().__init__(run, maps, train, test, network)
+        super().__init__(run, maps, reuse, train, test, network)
         self.labels = [s.labels[r] for s, r in zip((train, test), self.rows, strict=True)]
 
     def fit(self, point: Point, seed: int) -> Fitted:
@@ -119,10 +128,11 @@ class PartSubject(CloudSubject):
     """Shapes: a part a point, ridge of every category."""
 
     metric = "instance mIoU (%)"
+    encoder = PartEncoder
 
-    def __init__(self, run: Run, maps: tuple[str, ...]) -> None:
+    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool) -> None:
         data = run.data
-        super().__init__(run, maps, data.train, data.test, seg.network(run.config))
+        super().__init__(run, maps, reuse, data.train, data.test, seg.network(run.config))
         sources = zip((data.train, data.test), self.rows, strict=True)
         self.labels = [np.concatenate([s.labels(r[i : i + 1]) for i in range(len(r))])
                        for s, r in sources]  # fmt: skip
@@ -133,10 +143,6 @@ class PartSubject(CloudSubject):
         """The network with another number of features a point."""
         *first, last = self.network.propagations
         return replace(self.network, propagations=(*first, max(1, round(last * factor))))
-
-    def on_chip(self, point: Point, seed: int) -> PartEncoder:
-        """The network on a point's chip, not yet normalised."""
-        return PartEncoder(self.sized(point.size), point.chip(self.source, seed), point.read)
 
     def fit(self, point: Point, seed: int) -> Fitted:
         """Normalised on the training shapes, and fitted to their points."""
@@ -191,16 +197,16 @@ def even(count: int, wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(int))
 
 
-def images(run: Run, maps: tuple[str, ...]) -> Subject:
+def images(run: Run, maps: tuple[str, ...], reuse: bool) -> Subject:
     """Fashion-MNIST, or images of one's own."""
-    subject = ClassSubject(run, maps, image.network(run.config))
+    subject = ClassSubject(run, maps, reuse, image.network(run.config))
     subject.sizes = _sizes(subject, "images")
     return subject
 
 
-def gestures(run: Run, maps: tuple[str, ...]) -> Subject:
+def gestures(run: Run, maps: tuple[str, ...], reuse: bool) -> Subject:
     """Windows of gestures."""
-    subject = ClassSubject(run, maps, dvs.network(run.config))
+    subject = ClassSubject(run, maps, reuse, dvs.network(run.config))
     subject.sizes = _sizes(subject, "windows")
     return subject
 
@@ -211,8 +217,16 @@ def _sizes(subject: CloudSubject, what: str) -> str:
 
 
 def costs(table: Table) -> Callable[[Run], list[Line]]:
-    """Its lines beside the published figures."""
-    return lambda run: compare(table.title, table.costs(run))
+    """Its lines beside the published figures, and the time that this machine takes."""
+
+    def lines(run: Run) -> list[Line]:
+        products = table.costs(run)
+        if table is not seg.TABLE:
+            network = {"image": image, "dvs": dvs}[table.name].network(run.config)
+            print(cpu_line(run, network), flush=True)
+        return compare(table.title, products)
+
+    return lines
 
 
 KINDS = {

@@ -12,12 +12,12 @@ import numpy as np
 
 from harness.chip_costs import Line
 from harness.chip_runner import Subject, SubjectKind, main
-from harness.chip_studies import ChipSource, Point
+from harness.chip_studies import ChipSource, Point, Shapes
 from harness.config import constant
 from harness.protocol import Run, Table
 from harness.readout import RidgeReadout
 from lsm.encode import encode
-from lsm.reservoir import Reservoir, from_chip
+from lsm.reservoir import Reservoir, ReservoirSpec, from_chip
 from lsm.spikes import SpikeTrains
 from lsm.tables import audio_visual, brain_visual, nmnist
 from lsm.tables.chip_costs import compare
@@ -45,8 +45,9 @@ class SpikeSubject(Subject):
 
     spikes = True
 
-    def __init__(self, run: Run, maps: tuple[str, ...]) -> None:
-        super().__init__(run, ChipSource(LSM_40NM, {"sparsity": run.config.sparsity}, maps))
+    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool) -> None:
+        options = {"sparsity": run.config.sparsity}
+        super().__init__(run, ChipSource(LSM_40NM, options, maps, reuse))
         samples, c = training_samples(run), run.config
         some = np.linspace(0, len(samples.labels) - 1, min(len(samples.labels), c.study_train))
         rows = np.unique(some.astype(int))
@@ -57,6 +58,15 @@ class SpikeSubject(Subject):
         train, test = len(self.train_labels), len(self.test_labels)
         self.sizes = f"{train:,} samples to fit, {test:,} to test"
 
+    def spec(self, size: float) -> ReservoirSpec:
+        """The liquid with `size` times the neurons."""
+        return spec_of(self.run, max(1, round(self.run.config.neurons * size)))
+
+    def shapes(self, size: float = 1.0) -> Shapes:
+        """Its input and recurrent rows."""
+        spec = self.spec(size)
+        return {"input": (spec.inputs, spec.neurons), "recurrent": (spec.neurons, spec.neurons)}
+
     def reservoir(self, point: Point, seed: int) -> Reservoir:
         """The liquid on a point's chip; chips of other spreads are scaled to the paper's weights.
 
@@ -64,9 +74,8 @@ class SpikeSubject(Subject):
         (stuck, aged, behind wires) keeps it.
         """
         other = "sparsity" in point.cells or point.spread is not None or bool(self.source.maps)
-        neurons = max(1, round(self.run.config.neurons * point.size))
-        spec = spec_of(self.run, neurons)
-        return from_chip(spec, point.chip(self.source, seed), point.read, match_std=other)
+        chip = point.chip(self.source, seed, self.shapes(point.size))
+        return from_chip(self.spec(point.size), chip, point.read, match_std=other)
 
     def fit(self, point: Point, seed: int) -> Fitted:
         """Fitted to the training samples on a point's chip."""
