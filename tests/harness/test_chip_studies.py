@@ -9,6 +9,7 @@ import pytest
 from harness.chip_figures import draw_allotment, draw_fits, draw_studies
 from harness.chip_runner import Subject, SubjectKind, main, measure_study, store
 from harness.chip_studies import ChipSource, for_subject, ideal, smaller, studies
+from harness.chips import ChipConfig
 from harness.errors import UserError
 from harness.protocol import DataRecord
 from rram import DEPLM_40NM, Crossbar, Device
@@ -38,7 +39,8 @@ class Products(Subject):
 
 def subject(seeds=(0, 1)):
     record = DataRecord("Toy", "synthetic", 3, 2, "abc")
-    run = Namespace(data=Namespace(record=record), seeds=list(seeds))
+    data = Namespace(record=record)
+    run = Namespace(data=data, seeds=list(seeds), config=ChipConfig())
     return Products(run, ChipSource(DEPLM_40NM, {"sparsity": 0.5}))
 
 
@@ -81,7 +83,7 @@ def test_what_is_measured_is_stored_and_drawn(tmp_path):
     assert [len(p["in_loop"]) for p in points] == [2] * len(drift.points)
     first, last = points[0]["without"], points[len(points) // 2 - 1]["without"]
     assert first == [100.0, 100.0] and max(last) < 95  # the uncorrected line falls
-    table = Namespace(name="toy", title="Toy")
+    table = Namespace(name="toy", title="Toy", package="lsm")
     for name in ("drift", "wires"):
         store(tmp_path / "chip_toy.json", toy, table, study(name), points, 1.0)
     content = json.loads((tmp_path / "chip_toy.json").read_text())
