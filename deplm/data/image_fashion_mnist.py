@@ -22,6 +22,7 @@ from harness import idx
 from harness.cache import key_of, stand_in
 from harness.datasets import DatasetInfo, kind_of, writable_root
 from harness.errors import UserError
+from harness.files import replacing
 from harness.idx import read_idx, write_idx
 from harness.protocol import DataRecord
 from harness.vision import torchvision_datasets
@@ -224,7 +225,9 @@ def _fetch_package(scratch: Path) -> Path:
         if run.returncode:
             lines = run.stderr.strip().splitlines()
             raise UserError(lines[-1] if lines else "apt-get download failed")
-    package = next(scratch.glob("*.deb"))
+    package = next(scratch.glob("*.deb"), None)
+    if package is None:
+        raise UserError("apt-get download gave no package")
     subprocess.run(["dpkg-deb", "-x", str(package), str(scratch / "x")], check=True)
     return scratch / "x" / PACKAGE_FOLDER.relative_to("/")
 
@@ -240,6 +243,5 @@ def _keep(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         if not (target / name).exists():
-            partial = target / f".{name}.part"
-            shutil.copyfile(source / name, partial)
-            partial.replace(target / name)
+            with replacing(target / name) as partial:
+                shutil.copyfile(source / name, partial)

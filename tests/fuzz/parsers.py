@@ -37,6 +37,7 @@ from rram.files import read_numbers
 from rram.maps import read_map
 
 CATEGORY = seg_shapenet.CATEGORIES[0]
+SYNSETS = {category.synset for category in seg_shapenet.CATEGORIES}
 RNG = np.random.default_rng(7)
 LARGEST_REAL = 300_000  # bytes of a real file that serves as a seed
 
@@ -316,14 +317,14 @@ PARSERS = (
     ),
     Parser(
         "ShapeNet-part list JSON", "list.json",
-        lambda path: seg_shapenet.read_list(path, {CATEGORY.synset}),
-        lambda names: all(name.startswith(f"{CATEGORY.synset}/") for name in names),
+        lambda path: seg_shapenet.read_list(path, SYNSETS),
+        lambda names: all(name.partition("/")[0] in SYNSETS for name in names),
         lambda p: p.write_text(json.dumps([f"shape_data/{CATEGORY.synset}/{n}" for n in "abc"])),
         "shapenet_part/train_test_split/*.json",
     ),
     Parser(
         "ShapeNet-part table", seg_shapenet.TABLE, seg_shapenet.read_table,
-        lambda found: found <= {category.synset for category in seg_shapenet.CATEGORIES},
+        SYNSETS.issuperset,
         lambda p: p.write_text("".join(f"{c.name}\t{c.synset}\n" for c in seg_shapenet.CATEGORIES)),
         f"shapenet_part/{seg_shapenet.TABLE}",
     ),
