@@ -30,6 +30,7 @@ from harness.errors import UserError
 from harness.files import parsing, read_file
 from lsm import spikes
 from lsm.data.hdf5 import array_of, open_hdf5
+from lsm.data.mat5 import check_mat5
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import brain_visual_cortex, brain_visual_strokes
 from lsm.data.stand_ins.brain_visual_cortex import BINS, CHANNELS, MotorCortex
@@ -184,6 +185,7 @@ def _overwrite(path: Path, header: bytes) -> None:
 
 def _read_version_5(path: Path) -> Cubes:
     names = [CUBE + letter for letter in ALPHABET]
+    check_mat5(read_file(path))
     stored = {name: (shape, kind) for name, shape, kind in whosmat(path) if name in names}
     for name, (shape, kind) in stored.items():  # before anything is read
         _check_stored(f"{path}: {name}", shape, kind in MATLAB_NUMBERS)

@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.idx import write_idx
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data import nmnist, ntidigits
+from lsm.data.mat5 import check_mat5
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
 from lsm.data.stand_ins.ntidigits_spoken import read_wav, recorded
@@ -160,3 +161,26 @@ def test_recordings_are_named_by_the_number_of_their_image(few_real, tmp_path, n
     shutil.copy(source, source.with_name(name))
     with pytest.raises(UserError, match="not named <number of its image>"):
         nmnist.recordings(tmp_path / "Train")
+
+
+def matlab_5(path, **options):
+    cube = np.zeros((2, handwriting.BINS, handwriting.CHANNELS), np.uint8)
+    savemat(path, {handwriting.CUBE + c: cube for c in handwriting.ALPHABET}, **options)
+    return bytearray(path.read_bytes())
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_matlab_files_are_walked_through_before_scipy_reads_them(tmp_path, compressed):
+    """SciPy 1.17 ends the interpreter on numbers of type 200."""
+    path = tmp_path / "a.mat"
+    whole = matlab_5(path, do_compression=compressed)
+    assert handwriting.read(path)["z"].shape == (2, 201, 192)
+    savemat(path, {"note": "text", "s": {"a": 1}, "cell": np.array([{}, 1], object)})
+    check_mat5(path.read_bytes())
+    if compressed:
+        whole[200] ^= 1  # its checksum tells
+    else:
+        whole[whole.index(b"Cube_a") + 10] = 200  # type of the numbers that follow the name
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match=r"of type 200|Error -3"):
+        handwriting.read(path)
