@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from deplm.layers import AbstractionLayer, Moments
+from deplm.layers import AbstractionLayer, Moments, RandomLayer
 from deplm.network import Batch, CloudNetwork, PointNetwork
 from deplm.points import CloudSet
 from harness import distributed
@@ -22,6 +22,7 @@ class Encoder(Protocol):
 
     network: CloudNetwork
     width: int
+    layers: list[RandomLayer]
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """Features (B, ...) of a batch that `network.batch` made."""

@@ -238,6 +238,7 @@ class PartEncoder:
         self.propagations = [PropagationLayer(*block, *options) for block in shapes.items()]
         self.sa1, self.sa2, self.sa3 = self.encoder.layers
         self.fp3, self.fp2, self.fp1 = self.propagations
+        self.layers = [*self.encoder.layers, *self.propagations]
 
     def __call__(self, batch: PartBatch) -> torch.Tensor:
         """Features (B, N, C) of every point; sizes in the comments are those of ShapeNet-part."""

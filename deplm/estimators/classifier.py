@@ -3,8 +3,8 @@
 from typing import Self
 
 import numpy as np
+import torch
 from sklearn.base import (
-    BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -27,13 +27,21 @@ from deplm.estimators.inputs import (
     values_a_point,
     warn_of_groups,
 )
-from deplm.network import CloudNetwork, PointNetwork
-from deplm.plus import DvsPlusEncoder, DvsPlusNetwork, ImagePlusEncoder, ImagePlusNetwork
+from deplm.layers import Norm
+from deplm.network import CloudNetwork, PointNetwork, SetAbstraction
+from deplm.plus import (
+    DvsPlusEncoder,
+    DvsPlusNetwork,
+    ImagePlusEncoder,
+    ImagePlusNetwork,
+    Window,
+)
 from deplm.points import CloudSet
 from deplm.segmentation import PartEncoder, PartNetwork
-from harness.estimators import check_classes
+from harness.estimators import SavedEstimator, check_classes
+from harness.model_file import Arrays
 from harness.protocol import train_rows_first
-from harness.readout import RidgeReadout
+from harness.readout import Readout, RidgeReadout
 from rram import Chip, ReadConfig, UserError
 
 ENCODERS = {
@@ -46,11 +54,13 @@ CLASSIFYING = (PointNetwork, ImagePlusNetwork, DvsPlusNetwork)
 CALIBRATION_CLOUDS = 1000  # as in the tables
 
 
-class CloudEstimator(BaseEstimator):
+class CloudEstimator(SavedEstimator):
     """Base of the estimators on clouds: a frozen random network on one chip, calibrated.
 
     Args and attributes as of `DEPLMClassifier`.
     """
+
+    kinds = (*ENCODERS, SetAbstraction, Window)
 
     network: CloudNetwork | None
     chip: Chip | int
@@ -65,6 +75,19 @@ class CloudEstimator(BaseEstimator):
         batches = calibration_batches(clouds, network, self.calibration_clouds, self.device)
         warn_of_groups(network, batches)
         self.encoder_.calibrate(batches)
+
+    def _learned_arrays(self) -> Arrays:
+        return {
+            f"norm/{layer.name}/{part}": values.cpu().numpy()
+            for layer in self.encoder_.layers
+            for part, values in layer.calibrated()._asdict().items()
+        }
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:  # noqa: ARG002
+        self.encoder_ = self._encoder()
+        for layer in self.encoder_.layers:
+            parts = (arrays[f"norm/{layer.name}/{part}"] for part in Norm._fields)
+            layer.norm = Norm(*(torch.from_numpy(values).to(self.device) for values in parts))
 
     def _encoder(self) -> Encoder:
         chip = self.chip if isinstance(self.chip, Chip) else Chip(seed=self.chip)
@@ -104,6 +127,7 @@ class DEPLMClassifier(
 
     Example:
         >>> import numpy as np
+    import torch
         >>> from deplm import DEPLMClassifier
         >>> rng = np.random.default_rng(0)
         >>> y = rng.integers(0, 2, 60)  # 0: bright on the left, 1: bright on the right
@@ -113,6 +137,8 @@ class DEPLMClassifier(
         >>> DEPLMClassifier().fit(X[:40], y[:40]).score(X[40:], y[40:]) > 0.9
         True
     """
+
+    learned = ("classes_", "network_", "n_features_in_", "pixel_range_")
 
     def __init__(
         self,
@@ -204,6 +230,13 @@ class DEPLMClassifier(
 
     def _encoded(self, clouds: CloudSet) -> np.ndarray:
         return encode_all(clouds, [self.encoder_], device=self.device, label=clouds.name)[0]
+
+    def _fitted_readouts(self) -> dict[str, Readout]:
+        return {"readout": self.readout_}
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
+        super()._restore(readouts, arrays)
+        self.readout_ = readouts["readout"]
 
     @property
     def _n_features_out(self) -> int:

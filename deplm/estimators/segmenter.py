@@ -19,8 +19,9 @@ from deplm.estimators.inputs import (
 )
 from deplm.network import PointNetwork
 from deplm.segmentation import PART_NETWORK, PartNetwork
+from harness.model_file import Arrays
 from harness.protocol import train_rows_first
-from harness.readout import RidgeReadout, Rows
+from harness.readout import Readout, RidgeReadout, Rows
 from rram import Chip, ReadConfig, UserError
 
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
@@ -59,6 +60,8 @@ class DEPLMSegmenter(CloudEstimator):
         >>> DEPLMSegmenter().fit(X[:4], y[:4]).score(X[4:], y[4:]) > 0.8
         True
     """
+
+    learned = ("classes_", "network_", "n_features_in_")
 
     def __init__(
         self,
@@ -129,6 +132,13 @@ class DEPLMSegmenter(CloudEstimator):
         """Share of the points of all clouds that get their label; arguments as of `fit`."""
         predicted = self.predict(X, categories)
         return float(np.mean(np.concatenate(list(predicted)) == np.concatenate(list(y))))
+
+    def _fitted_readouts(self) -> dict[str, Readout]:
+        return {f"readout {kind}": readout for kind, readout in self.readouts_.items()}
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
+        super()._restore(readouts, arrays)
+        self.readouts_ = {int(name.split()[1]): readout for name, readout in readouts.items()}
 
     def _fitted(
         self, X: Samples, labels: list[np.ndarray], kinds: np.ndarray, clouds: np.ndarray

@@ -43,13 +43,8 @@ def from_dense(X: np.ndarray) -> SpikeTrains:
 
 
 def is_events(X: Spikes) -> bool:
-    """Whether X is a list of recordings of events, each with a number of events of its own."""
-    if isinstance(X, np.ndarray):
-        return X.dtype == object
-    if not isinstance(X, list | tuple) or not X:
-        return False
-    first = np.asarray(X[0])
-    return first.dtype.names is not None or (first.ndim == 2 and len({len(x) for x in X}) > 1)
+    """Whether X is a list of recordings of events, and no array of spikes."""
+    return isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object)
 
 
 def read_events(X: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
@@ -59,6 +54,8 @@ def read_events(X: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
         UserError: an array without such columns, times or places that are not whole numbers,
             times that run backwards, an empty recording.
     """
+    if len(X) == 0:
+        raise UserError("0 samples: a minimum of 1 is required")
     return [_columns(np.asarray(events), f"recording {n}") for n, events in enumerate(X)]
 
 
@@ -103,7 +100,8 @@ def _columns(events: np.ndarray, where: str) -> dict[str, np.ndarray]:
         if names is None:
             raise UserError(
                 f"{where} of shape {events.shape}: expected fields x, y, t, p, or columns (t, x), "
-                "(x, y, t) or (x, y, t, p)"
+                "(x, y, t) or (x, y, t, p); spikes of 0 and 1 are one array (samples, steps, "
+                "channels)"
             )
         columns = dict(zip(names, events.T, strict=True))
     else:

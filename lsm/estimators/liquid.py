@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.base import ClassifierMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from harness.estimators import check_classes
+from harness.estimators import SavedEstimator, check_classes
+from harness.model_file import Arrays
 from harness.protocol import train_rows_first
-from harness.readout import RidgeReadout
+from harness.readout import Readout, RidgeReadout
 from lsm.encode import StateFeatures, encode
 from lsm.estimators.events import (
     Sensor,
@@ -26,7 +27,7 @@ from lsm.spikes import SpikeTrains
 from rram import LSM_40NM, Chip, ReadConfig, UserError
 
 
-class LSMEncoder(TransformerMixin, BaseEstimator):
+class LSMEncoder(TransformerMixin, SavedEstimator):
     """The liquid of a liquid state machine: spikes in, features of its neurons out.
 
     A reservoir of leaky integrate-and-fire neurons whose weights are those of one chip; its
@@ -60,6 +61,9 @@ class LSMEncoder(TransformerMixin, BaseEstimator):
         >>> LSMEncoder(const=0.2).fit_transform(events).shape  # columns t, x; rates of 200 neurons
         (2, 200)
     """
+
+    kinds = (StateFeatures,)
+    learned = ("n_features_in_", "sensor_", "steps_")
 
     def __init__(
         self,
@@ -111,11 +115,11 @@ class LSMEncoder(TransformerMixin, BaseEstimator):
         """Features (n, D) float32; X as of `fit`. Read noise depends on a sample's place in X."""
         check_is_fitted(self, "reservoir_")
         trains, _ = self._trains(X)
-        spec = self.reservoir_.spec
-        if (trains.steps, trains.inputs) != (spec.steps, spec.inputs):
+        expected = self.steps_, self.reservoir_.spec.inputs
+        if (trains.steps, trains.inputs) != expected:
             raise UserError(
                 f"X has {trains.steps} steps and {trains.inputs} channels, but "
-                f"{type(self).__name__} is expecting {spec.steps} and {spec.inputs} features as "
+                f"{type(self).__name__} is expecting {expected[0]} and {expected[1]} features as "
                 "input"
             )
         return self._encoded(trains, fitting=False)
@@ -136,9 +140,16 @@ class LSMEncoder(TransformerMixin, BaseEstimator):
     def _fit_liquid(self, X: Spikes) -> SpikeTrains:
         self.sensor_ = None if self.sensor is None else Sensor(*self.sensor)
         trains, self.sensor_ = self._trains(X)
-        self.n_features_in_ = trains.inputs
-        self.reservoir_ = self._reservoir(trains.inputs, trains.steps)
+        self.n_features_in_, self.steps_ = trains.inputs, trains.steps
+        self.reservoir_ = self._reservoir()
         return trains
+
+    def _fitted_readouts(self) -> dict[str, Readout]:
+        return {}
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:  # noqa: ARG002
+        self.sensor_ = self.sensor_ and Sensor(*self.sensor_)
+        self.reservoir_ = self._reservoir()
 
     def _trains(self, X: Spikes) -> tuple[SpikeTrains, Sensor | None]:
         """Spike trains of X, and the sensor of its events."""
@@ -152,8 +163,9 @@ class LSMEncoder(TransformerMixin, BaseEstimator):
         sensor = self.sensor_ or sensor_of(recordings)
         return bin_events(recordings, self.steps, sensor), sensor
 
-    def _reservoir(self, channels: int, steps: int) -> Reservoir:
-        spec = ReservoirSpec(channels, self.neurons, self.decay, self.threshold, self.const, steps)
+    def _reservoir(self) -> Reservoir:
+        constants = self.neurons, self.decay, self.threshold, self.const, self.steps_
+        spec = ReservoirSpec(self.n_features_in_, *constants)
         own = isinstance(self.chip, Chip)
         read = ReadConfig() if self.read is None else self.read
         return from_chip(spec, self._chip, read, match_std=own)
@@ -214,6 +226,8 @@ class LSMClassifier(ClassifierMixin, LSMEncoder):
         True
     """
 
+    learned = (*LSMEncoder.learned, "classes_")
+
     def __init__(
         self,
         neurons: int = NMNIST.neurons,
@@ -269,6 +283,13 @@ class LSMClassifier(ClassifierMixin, LSMEncoder):
         features[order] = encoded
         self.readout_ = readout.fit(features, y)
         return self
+
+    def _fitted_readouts(self) -> dict[str, Readout]:
+        return {"readout": self.readout_}
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
+        super()._restore(readouts, arrays)
+        self.readout_ = readouts["readout"]
 
     def fit_transform(self, X: Spikes, y: np.ndarray) -> np.ndarray:
         """`fit`, then `transform`."""
