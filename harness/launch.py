@@ -1,6 +1,7 @@
-"""Starts a table so that Ctrl-C ends it with one line from its first moment on.
+"""Starts a program so that Ctrl-C ends it with one line from its first moment on.
 
-    python -m harness.launch deplm.tables.image --smoke
+    rrm image --smoke
+    python -m harness.launch harness.rrm image --smoke      the same, where `rrm` is not on the path
 
 torch takes seconds to import, in which Python would answer Ctrl-C by a traceback.
 """
@@ -16,8 +17,20 @@ def _end(*_: object) -> None:
     os._exit(130)
 
 
-if __name__ == "__main__":
+def rrm() -> int:
+    """The command `rrm`, see `harness.rrm`."""
+    _watch()
+    from harness.rrm import main
+
+    return main()
+
+
+def _watch() -> None:
     signal.signal(signal.SIGINT, _end)  # `harness.cli.main` sets its own
     signal.signal(signal.SIGTERM, _end)
+
+
+if __name__ == "__main__":
+    _watch()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -113,6 +113,8 @@ class Table:
         headlines: names of the rows that stand in the README; without any, the first ones.
         costs: run -> the products of its network for one sample (`rram.cost.Product`); None: no
             count.
+        test_samples: run -> the test set as an estimator takes it, samples and labels, where saved
+            models of the table are scored.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Table:
     next_step: str = ""
     headlines: tuple[str, ...] = ()
     costs: Callable[["Run"], list] | None = None
+    test_samples: Callable[["Run"], tuple[Any, np.ndarray]] | None = None
 
     @property
     def package(self) -> str:

@@ -19,7 +19,7 @@ import torch
 from harness import distributed
 from harness.code_key import code_key
 from harness.config import shown
-from harness.datasets import KINDS
+from harness.datasets import KINDS, project_root
 from harness.files import locked, parsing, read_text, replacing, unwritable
 from harness.parallel import cores
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
@@ -107,13 +107,19 @@ def recorded(config: Any) -> dict[str, Any]:  # noqa: ANN401
     return constants | paths
 
 
+def typed(table: Table) -> str:
+    """What runs a table: its script in a checkout, `rrm` where the package was installed whole."""
+    checkout = (project_root() / "pyproject.toml").exists()
+    return f"bash {table.command}" if checkout else f"rrm {table.name}"
+
+
 def row_command(
     table: Table, row: Row, seeds: int, constants: dict[str, Any], *, smoke: bool = False
 ) -> str:
     """What to type for this row alone: `constants`, as of `recorded`, where they are not usual."""
     usual = json.loads(json.dumps(dataclasses.asdict(table.config())))
     changed = [f"{k}={shown(v)}" for k, v in constants.items() if k in usual and v != usual[k]]
-    parts = [f'bash {table.command} --rows "{row.name}"', *(["--smoke"] if smoke else [])]
+    parts = [f'{typed(table)} --rows "{row.name}"', *(["--smoke"] if smoke else [])]
     if not smoke and seeds != (row.chips or DEFAULT_CHIPS):
         parts.append(f"--seeds {seeds}")
     if changed and not smoke:

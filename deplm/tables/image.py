@@ -329,6 +329,7 @@ TABLE = Table(
         ),
     ),
     load=load,
+    test_samples=lambda run: (run.data.test.images, run.data.test.labels),
     figures=draw_figures,
     costs=lambda run: products_of(run, network(run.config), CLASSES),
     headlines=(

@@ -180,6 +180,7 @@ TABLE = Table(
     ),
     load=load,
     costs=costs,
+    test_samples=lambda run: (run.data.test, run.data.test_labels),
     figures=draw_figures,
     next_step="bash lsm/run_nmnist.sh, for the full set",
 )
