@@ -1,6 +1,8 @@
 """The pages for people: what they name is there, and the README is short."""
 
 import re
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LINK = re.compile(r"\]\(([^)#]+)\)")
 CODE = re.compile(r"`([^`]+)`")
 POINTER = re.compile(r"`((?:rram|harness|deplm|lsm)/[\w/]+\.py)(?::(\w+)(?:\.(\w+))?)?")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ANNOUNCED = PROJECT["entry-points"]["random_resistive_memory.tables"]
 COMMAND = re.compile(r"(?:bash|python) ([\w./]+\.(?:sh|py))")
 
 
@@ -52,7 +56,8 @@ def test_rows_in_commands_are_rows_of_the_table(page):
         script, rows = COMMAND.search(code), re.search(r'--rows ((?:"[^"]+" ?)+)', code)
         if not script or not rows:
             continue
-        module = re.search(r"-m ([\w.]+)", (ROOT / script[1]).read_text(encoding="utf-8"))[1]
-        table = __import__(module, fromlist=["TABLE"]).TABLE
+        (name,) = re.findall(r"harness\.rrm (\w+)", (ROOT / script[1]).read_text(encoding="utf-8"))
+        module, _, attribute = ANNOUNCED[name].partition(":")
+        table = vars(import_module(module))[attribute]
         wanted = re.findall(r'"([^"]+)"', rows[1])
         assert set(wanted) <= {row.name for row in table.rows} | {"your row"}, code
