@@ -8,6 +8,7 @@ calls it.
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ from deplm.training.augment import Augmentation
 from deplm.training.recipe import Recipe
 from harness.chips import ChipConfig, make_chip
 from harness.config import constant
+from harness.datasets import DatasetInfo
+from harness.errors import UserError
 from harness.protocol import Run
 from rram import DEPLM_40NM, Chip
 from rram.cost import Product
@@ -193,6 +196,27 @@ def with_effects(run: Run) -> tuple[ReadConfig, str]:
         ReadConfig(c.read_noise, c.noise_on, c.noise_per, c.input_bits),
         f"{c.read_noise:.1%} read noise a {c.noise_per}{place}, {c.input_bits}-bit inputs",
     )
+
+
+def real_samples(run: Run, named: str | None, info: DatasetInfo, kind: str) -> list[Path]:
+    """Files of single real samples, to look at when the set itself is a stand-in.
+
+    Args:
+        run: names the data folder.
+        named: a folder in it, or a path; None: the set's own folder.
+        info: of the set, with the pattern of such files.
+        kind: of the data at hand.
+
+    Raises:
+        UserError: a folder was named, and no such file is there.
+    """
+    folder = run.data_root / (named or info.folder)
+    if named and not folder.is_dir():
+        folder = Path(named)
+    files = sorted(folder.glob(info.samples))
+    if named and not files:
+        raise UserError(f"{folder}: no real samples ({info.samples}) there; name another folder")
+    return files if kind != "real" else []
 
 
 def epochs_note(run: Run, published_epochs: int, clouds: int, what: str) -> str:

@@ -4,7 +4,6 @@
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from deplm.tables.common import (
     epochs_note,
     note_of,
     products_of,
+    real_samples,
     recipe,
     with_effects,
 )
@@ -34,7 +34,6 @@ from deplm.training.readout import make_readout
 from deplm.training.recipe import CloudModel, predictions
 from harness.cli import main
 from harness.config import constant
-from harness.errors import UserError
 from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
 
 CLASSES = len(dvs_gesture.CLASSES)
@@ -92,7 +91,9 @@ class DvsConfig(DeplmConfig):
         "(published script)",
     )  # fmt: skip
     clips: str | None = constant(
-        None, "folder of real clips to classify beside a stand-in; none: the set's own folder"
+        None,
+        "folder of real clips to classify beside a stand-in, in the data folder or a path; none: "
+        "the set's own folder",
     )
 
 
@@ -116,22 +117,13 @@ def load(run: Run) -> EventData:
     parts = split_persons(data.train, config.validation_fraction, config.events)
     test = WindowClouds("test", data.test, np.arange(len(data.test)), config.events)
     record = DataRecord(data.name, data.kind, len(data.train), len(data.test), data.sha256)
-    folder = _clips_folder(run, data.kind)
-    if folder is None:
+    files = real_samples(run, config.clips, dvs_gesture.INFO, data.kind)
+    if not files:
         return EventData(record, *parts, test)
+    folder = files[0].parent
     windows = dvs_gesture.load_clips(folder, settings)
     clips = WindowClouds("clips", windows, np.arange(len(windows)), config.events)
     return EventData(record, *parts, test, clips, folder)
-
-
-def _clips_folder(run: Run, kind: str) -> Path | None:
-    """Folder of single real clips to look at when the set itself is a stand-in."""
-    named = run.config.clips
-    folder = Path(named) if named else run.data_root / dvs_gesture.INFO.folder
-    there = any(folder.glob("*.bs2"))
-    if named and not there:
-        raise UserError(f"clips {folder}: no clips (*.bs2) there")
-    return folder if there and kind != "real" else None
 
 
 def ridge(run: Run, seed: int) -> Measurement:

@@ -4,7 +4,6 @@
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from deplm.tables.common import (
     epochs_note,
     note_of,
     products_of,
+    real_samples,
     recipe,
     with_effects,
 )
@@ -95,7 +95,9 @@ class SegConfig(DeplmConfig):
     )
     degree: int = constant(6, "of the polynomial of coordinates, the rival", low=1, high=8)
     samples: str | None = constant(
-        None, "folder of real shapes to segment beside a stand-in; none: the set's own folder"
+        None,
+        "folder of real shapes to segment beside a stand-in, in the data folder or a path; none: "
+        "the set's own folder",
     )
 
 
@@ -133,21 +135,13 @@ def load(run: Run) -> PartData:
     shapes = shapenet_part.load(run.data_root, allow_missing=config.allow_missing, tiny=run.smoke)
     if shapes.missing:
         print(f"missing  {shapes.missing} listed shapes are not there, the others are used")
-    data = PartData.of(shapes, config.points, _samples(run, shapes.kind))
+    files = real_samples(run, config.samples, shapenet_part.INFO, shapes.kind)
+    samples = shapenet_part.load_files(files) if files else None
+    data = PartData.of(shapes, config.points, samples)
     for part in (data.train, data.validation, data.test):
         if not len(part):
             raise UserError(f"no shape of the {part.name} list is there; a table needs some")
     return data
-
-
-def _samples(run: Run, kind: str) -> shapenet_part.PartShapes | None:
-    """Single real shapes to look at when the set itself is a stand-in."""
-    named = run.config.samples
-    folder = Path(named) if named else run.data_root / shapenet_part.INFO.folder
-    files = sorted(folder.glob("*/*.txt"))
-    if named and not files:
-        raise UserError(f"samples {folder}: no shapes (<folder>/<id>.txt) there")
-    return shapenet_part.load_files(files) if files and kind != "real" else None
 
 
 def ridge(run: Run, seed: int) -> Measurement:
