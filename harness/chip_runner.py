@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.chip_costs import Line, print_costs, write_lines
-from harness.chip_figures import draw_allotment, draw_studies
+from harness.chip_figures import draw_allotment, draw_fits, draw_studies
 from harness.chip_studies import (
     ChipSource,
     Point,
@@ -36,6 +36,7 @@ from harness.datasets import data_root, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.protocol import DEFAULT_CHIPS, Run, Table
 from harness.records import check_writable, commit, machine, now, recorded, write_atomically
+from rram import Device
 from rram.allotment import write_allotment
 from rram.maps import read_map
 
@@ -77,13 +78,15 @@ class SubjectKind:
     """A table, how a subject is made of it, and its costs beside the published ones.
 
     Attributes:
+        device: its paper's cells.
         table: with its constants and data.
-        make: (run, maps, reuse) -> subject; None: its costs are compared, nothing is studied.
+        make: (run, where chips come from) -> subject; None: nothing is studied, costs alone.
         compare: run -> lines of the comparison; None: nothing is published.
     """
 
+    device: Device
     table: Table
-    make: Callable[[Run, tuple[str, ...], bool], Subject] | None = None
+    make: Callable[[Run, ChipSource], Subject] | None = None
     compare: Callable[[Run], list[Line]] | None = None
 
 
@@ -116,7 +119,10 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
     """Measure the chosen studies on one table, writing after each."""
     table, run = kind.table, run_of(kind.table, options, folder)
     seeds, maps = run.seeds, tuple(options.chip or ())
-    subject = kind.make(run, maps, options.reuse)
+    device = options.cells and device_of(options, folder)
+    usual = {"sparsity": run.config.sparsity}
+    source = ChipSource(device or kind.device, usual, maps, options.reuse)
+    subject = kind.make(run, source)
     if maps:
         show_allotment(subject, folder, table.name)
     kind_of_data, count = run.data.record.kind, len(seeds)
@@ -136,6 +142,15 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
         store(path, subject, table, study, points, seconds)
         print(f"study    {table.name} {study.name}: {seconds:.0f} s", flush=True)
         draw_studies(folder, study.name)
+
+
+def device_of(options: argparse.Namespace, folder: Path) -> Device:
+    """The device of measured cells; how well it fits them is printed and drawn."""
+    device = Device.from_measurements(*options.cells, empirical=options.empirical)
+    for fit in device.fits:
+        print(f"fit      {fit}")
+    print(f"figure   {draw_fits(device, folder / 'chip_fits.png')}", flush=True)
+    return device
 
 
 def show_allotment(subject: Subject, folder: Path, name: str) -> None:
@@ -181,7 +196,8 @@ def store(
         content = json.loads(path.read_text(encoding="utf-8"))
     content["studies"][study.name] = {
         "title": study.title, "axis": study.axis, "log": study.log, "metric": subject.metric,
-        "sizes": subject.sizes, "maps": [Path(m).name for m in subject.source.maps],
+        "sizes": subject.sizes, "device": subject.source.device.name,
+        "maps": [Path(m).name for m in subject.source.maps],
         **identity_of(subject, table, study),
         "seconds": seconds, "created": now(), "commit": commit(), "machine": machine("cpu"),
         "points": points,
@@ -207,7 +223,12 @@ def is_measured(path: Path, subject: Subject, table: Table, study: Study) -> boo
     Of measured maps it never is: the record keeps their names alone.
     """
     config = subject.run.config
-    if not path.exists() or subject.source.maps or identity(config) != asdict(config):
+    if (
+        not path.exists()
+        or subject.source.maps
+        or subject.source.device.fits
+        or identity(config) != asdict(config)
+    ):
         return False
     stored = json.loads(path.read_text(encoding="utf-8"))["studies"].get(study.name, {})
     wanted = identity_of(subject, table, study)
@@ -233,6 +254,15 @@ def parser(kinds: dict[str, SubjectKind]) -> Parser:
     options.add_argument(
         "--chip", nargs="+", metavar="MAP", help="CSV or .npy in uS: one, or G+ G-"
     )
+    options.add_argument(
+        "--cells",
+        nargs="+",
+        metavar="CSV",
+        help="measured breakdown voltages in V, and conductances in uS: chips are drawn like them",
+    )
+    options.add_argument(
+        "--empirical", action="store_true", help="draw from those cells, not from a normal fit"
+    )
     options.add_argument("--reuse", action="store_true", help="cells of a small map serve again")
     options.add_argument("--data", help="data folder (default: DATA_ROOT, else data/)")
     options.add_argument("--results", help="results folder (default: results/)")
@@ -248,6 +278,10 @@ def main(package: str, kinds: dict[str, SubjectKind], argv: list[str] | None = N
         raise UserError(f"--seeds {options.seeds}: a study needs 1 chip or more")
     if options.chip and len(options.chip) > 2:
         raise UserError(f"--chip: {len(options.chip)} maps; one, or one for G+ and one for G-")
+    if options.cells and (options.chip or len(options.cells) > 2):
+        raise UserError("--cells: breakdown voltages and perhaps conductances, and without --chip")
+    if options.cells:
+        Device.from_measurements(*options.cells)  # before any work
     for path in options.chip or ():
         read_map(path)  # before any work
     names = [study.name for study in studies()]

@@ -70,20 +70,18 @@ class CloudSubject(Subject):
     def __init__(
         self,
         run: Run,
-        maps: tuple[str, ...],
-        reuse: bool,
+        source: ChipSource,
         train: CloudSet,
         test: CloudSet,
         network: PointNetwork | PartNetwork,
     ) -> None:
-        options = {"sparsity": run.config.sparsity}
-        super().__init__(run, ChipSource(DEPLM_40NM, options, maps, reuse))
+        super().__init__(run, source)
         self.network = network
         c = run.config
         self.rows = [even(len(s), n) for s, n in ((train, c.study_train), (test, c.study_test))]
         self.train, self.test = (
-            list(map_in_order(lambda part, s=source: network.batch(s, part), source.in_batches(r)))
-            for source, r in zip((train, test), self.rows, strict=True)
+            list(map_in_order(lambda part, s=clouds: network.batch(s, part), clouds.in_batches(r)))
+            for clouds, r in zip((train, test), self.rows, strict=True)
         )
 
     def sized(self, factor: float) -> PointNetwork:
@@ -105,9 +103,9 @@ class CloudSubject(Subject):
 class ClassSubject(CloudSubject):
     """Images or gestures: one label a cloud, plain ridge."""
 
-    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool, network: PointNetwork) -> None:
+    def __init__(self, run: Run, source: ChipSource, network: PointNetwork) -> None:
         train, test = run.data.train, run.data.test
-        super().__init__(run, maps, reuse, train, test, network)
+        super().__init__(run, source, train, test, network)
         self.labels = [s.labels[r] for s, r in zip((train, test), self.rows, strict=True)]
 
     def fit(self, point: Point, seed: int) -> Fitted:
@@ -130,9 +128,9 @@ class PartSubject(CloudSubject):
     metric = "instance mIoU (%)"
     encoder = PartEncoder
 
-    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool) -> None:
+    def __init__(self, run: Run, source: ChipSource) -> None:
         data = run.data
-        super().__init__(run, maps, reuse, data.train, data.test, seg.network(run.config))
+        super().__init__(run, source, data.train, data.test, seg.network(run.config))
         sources = zip((data.train, data.test), self.rows, strict=True)
         self.labels = [np.concatenate([s.labels(r[i : i + 1]) for i in range(len(r))])
                        for s, r in sources]  # fmt: skip
@@ -197,16 +195,16 @@ def even(count: int, wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(int))
 
 
-def images(run: Run, maps: tuple[str, ...], reuse: bool) -> Subject:
+def images(run: Run, source: ChipSource) -> Subject:
     """Fashion-MNIST, or images of one's own."""
-    subject = ClassSubject(run, maps, reuse, image.network(run.config))
+    subject = ClassSubject(run, source, image.network(run.config))
     subject.sizes = _sizes(subject, "images")
     return subject
 
 
-def gestures(run: Run, maps: tuple[str, ...], reuse: bool) -> Subject:
+def gestures(run: Run, source: ChipSource) -> Subject:
     """Windows of gestures."""
-    subject = ClassSubject(run, maps, reuse, dvs.network(run.config))
+    subject = ClassSubject(run, source, dvs.network(run.config))
     subject.sizes = _sizes(subject, "windows")
     return subject
 
@@ -229,10 +227,15 @@ def costs(table: Table) -> Callable[[Run], list[Line]]:
     return lines
 
 
+def kind_of(table: Table, config: type, make: Callable[[Run, ChipSource], Subject]) -> SubjectKind:
+    """A table with the constants of its studies."""
+    return SubjectKind(DEPLM_40NM, replace(table, config=config), make, costs(table))
+
+
 KINDS = {
-    "image": SubjectKind(replace(image.TABLE, config=ImageChipConfig), images, costs(image.TABLE)),
-    "dvs": SubjectKind(replace(dvs.TABLE, config=DvsChipConfig), gestures, costs(dvs.TABLE)),
-    "seg": SubjectKind(replace(seg.TABLE, config=SegChipConfig), PartSubject, costs(seg.TABLE)),
+    "image": kind_of(image.TABLE, ImageChipConfig, images),
+    "dvs": kind_of(dvs.TABLE, DvsChipConfig, gestures),
+    "seg": kind_of(seg.TABLE, SegChipConfig, PartSubject),
 }
 
 if __name__ == "__main__":

@@ -45,9 +45,8 @@ class SpikeSubject(Subject):
 
     spikes = True
 
-    def __init__(self, run: Run, maps: tuple[str, ...], reuse: bool) -> None:
-        options = {"sparsity": run.config.sparsity}
-        super().__init__(run, ChipSource(LSM_40NM, options, maps, reuse))
+    def __init__(self, run: Run, source: ChipSource) -> None:
+        super().__init__(run, source)
         samples, c = training_samples(run), run.config
         some = np.linspace(0, len(samples.labels) - 1, min(len(samples.labels), c.study_train))
         rows = np.unique(some.astype(int))
@@ -74,6 +73,7 @@ class SpikeSubject(Subject):
         (stuck, aged, behind wires) keeps it.
         """
         other = "sparsity" in point.cells or point.spread is not None or bool(self.source.maps)
+        other = other or self.source.device != LSM_40NM or bool(self.run.config.sparsity)
         chip = point.chip(self.source, seed, self.shapes(point.size))
         return from_chip(self.spec(point.size), chip, point.read, match_std=other)
 
@@ -101,12 +101,12 @@ def costs(table: Table, title: str) -> Callable[[Run], list[Line]]:
 
 
 KINDS = {
-    "nmnist": SubjectKind(replace(nmnist.TABLE, config=NmnistChipConfig), SpikeSubject),
+    "nmnist": SubjectKind(LSM_40NM, replace(nmnist.TABLE, config=NmnistChipConfig), SpikeSubject),
     "audio_visual": SubjectKind(
-        audio_visual.TABLE, compare=costs(audio_visual.TABLE, "Audio-visual")
+        LSM_40NM, audio_visual.TABLE, compare=costs(audio_visual.TABLE, "Audio-visual")
     ),
     "brain_visual": SubjectKind(
-        brain_visual.TABLE, compare=costs(brain_visual.TABLE, "Brain-visual")
+        LSM_40NM, brain_visual.TABLE, compare=costs(brain_visual.TABLE, "Brain-visual")
     ),
 }
 

@@ -109,12 +109,16 @@ def test_cells_and_fits_are_drawn(tmp_path):
         (["--seeds", "0"], "1 chip or more"),
         (["--chip", "a", "b", "c"], "3 maps"),
         (["--chip", "absent.csv"], "absent.csv"),
+        (["--cells", "a", "b", "c"], "--cells"),
+        (["--cells", "absent.csv"], "absent.csv"),
         (["--set", "nothing=3"], "no table here"),
         (["--studies", "noises"], "known are"),
     ],
 )
 def test_unfit_options_are_one_line(capsys, tmp_path, arguments, said):
     table = Namespace(config=lambda: Namespace(a=1))
-    code = main("toy", {"toy": SubjectKind(table)}, [*arguments, "--results", str(tmp_path)])
+    code = main(
+        "toy", {"toy": SubjectKind(DEPLM_40NM, table)}, [*arguments, "--results", str(tmp_path)]
+    )
     error = capsys.readouterr().err
     assert code == 2 and said in error and error.count("\n") == 1
