@@ -7,7 +7,7 @@ from harness.errors import UserError
 from tests.fuzz.parsers import PARSERS, Parser
 from tests.fuzz.run import GOOD, content_of, fuzz, outcome
 
-COUNT = 25
+COUNT = 15
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
