@@ -25,15 +25,16 @@ if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
     PYTHON="$(command -v python)"
     stamp="$("$PYTHON" -c 'import sys; print(sys.prefix)')/random-resistive-memory.stamp"
 else
-    # Without pip a first set-up was interrupted: it is made over.
-    if ! "$root/.venv/bin/python" -c 'import pip' 2>/dev/null; then
+    stamp="$root/.venv/random-resistive-memory.stamp"
+    # Without a stamp and a pip that works, a first set-up was interrupted: it is made over.
+    if [ ! -x "$root/.venv/bin/python" ] ||
+        { [ ! -f "$stamp" ] && ! "$root/.venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
         PYTHON="$(find_python)"
         echo "making a virtual environment in .venv ($("$PYTHON" --version))"
         "$PYTHON" -m venv "$root/.venv" ||
             { rm -rf "$root/.venv" && fail "no virtual environment: on Debian and Ubuntu, apt install python3-venv"; }
     fi
     PYTHON="$root/.venv/bin/python"
-    stamp="$root/.venv/random-resistive-memory.stamp"
 fi
 
 wanted="$root $extras $(cksum <"$root/pyproject.toml")"
