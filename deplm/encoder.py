@@ -11,6 +11,7 @@ from deplm.layers import AbstractionLayer, Moments, RandomLayer
 from deplm.network import Batch, CloudNetwork, PointNetwork
 from deplm.points import CloudSet
 from harness import distributed
+from harness.devices import batch_that_fits
 from harness.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
@@ -23,6 +24,7 @@ class Encoder(Protocol):
     network: CloudNetwork
     width: int
     layers: list[RandomLayer]
+    read_config: ReadConfig
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """Features (B, ...) of a batch that `network.batch` made."""
@@ -67,6 +69,7 @@ class FrozenEncoder:
             raise UserError(f"{network}: expected two local abstractions and one of all points")
         self.network = network
         self.width = network.width
+        self.read_config = read_config
         self.layers = [
             AbstractionLayer(name, shape, chip, read_config, network.input_scale, device)
             for name, shape in network.shapes.items()
@@ -159,13 +162,30 @@ def encode(
         return indices, outputs
 
     threads = threads if torch.device(device).type == "cpu" else 1
-    batches = source.in_batches()
+    batches = source.in_batches(size=batch_size(source, encoders[0], device))
     batches = batches[distributed.share(len(batches))]
     clouds = sum(map(len, batches))
     with tqdm(total=clouds, desc=label, unit=" clouds", disable=None) as bar:
         for indices, outputs in map_in_order(features, batches, threads):
             yield indices, outputs
             bar.update(len(indices))
+
+
+def batch_size(source: CloudSet, encoder: Encoder, device: torch.device | str) -> int:
+    """Clouds of a batch: on a GPU, whose sampling takes one step a centre, as many as fit.
+
+    Where read noise lasts a batch its size is the set's own on any device.
+
+    Args:
+        source: of the clouds.
+        encoder: with its network.
+        device: where it computes.
+    """
+    per_batch = encoder.read_config.read_noise and encoder.read_config.noise_per == "batch"
+    if torch.device(device).type == "cpu" or per_batch:
+        return source.batch_size
+    points = source.clouds(np.arange(1)).points.shape[1]
+    return batch_that_fits(encoder.network.bytes_a_cloud(points), device)
 
 
 def encode_all(

@@ -254,6 +254,9 @@ def distinct_vectors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Vectors of the groups of a cloud, without the copies that pad a ball with few points.
 
+    Only the CPU leaves them out: elsewhere to know how many are left would mean to wait for the
+    device, and every neighbour is a vector.
+
     Args:
         inputs: (N, I) of the points, coordinates first.
         centres: (S, 3), subtracted from the coordinates.
@@ -269,10 +272,9 @@ def distinct_vectors(
         arrays = (inputs, centres, neighbours, sizes, vectors)
         kernels.gather_relative(*(array.numpy() for array in arrays))
         return vectors, sizes
-    kept = torch.arange(neighbours.shape[1], device=inputs.device) < sizes[:, None]
-    vectors = inputs[neighbours[kept].long()]
-    vectors[:, :3] -= centres.repeat_interleave(sizes, 0)
-    return vectors, sizes
+    vectors = inputs[neighbours.long()]
+    vectors[..., :3] -= centres[:, None]
+    return vectors.flatten(0, 1), torch.full_like(sizes, neighbours.shape[1])
 
 
 def neighbour_max(projected: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,9 @@ from deplm.points import (
 )
 from rram.errors import UserError
 
+PAIR_BYTES = 40  # of a centre and a point: differences, their squares, order, what is inside
+GATHERED_BYTES = 16  # of a channel of a point or centre: float32, and three more for what follows
+
 
 @dataclass(frozen=True)
 class SetAbstraction:
@@ -88,6 +91,22 @@ class CloudNetwork:
     def fixed_weights(self) -> int:
         """Number of fixed random weights."""
         return sum(rows * columns for rows, columns in self.shapes.values())
+
+    def bytes_a_cloud(self, points: int) -> int:
+        """Memory in which a GPU groups and projects one cloud, its largest arrays.
+
+        Args:
+            points: of the cloud.
+        """
+        widest = max((outputs for _, outputs in self.shapes.values()), default=1)
+        largest, before = points * widest * GATHERED_BYTES, points
+        for layer in self.abstractions:
+            centres = layer.centres or 1
+            pairs = centres * before * PAIR_BYTES
+            gathered = centres * widest * GATHERED_BYTES
+            largest = max(largest, pairs + gathered + before * widest * GATHERED_BYTES)
+            before = centres
+        return largest
 
     def batch(
         self,

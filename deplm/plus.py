@@ -155,6 +155,7 @@ class PlusEncoder:
         device: torch.device | str = "cpu",
     ) -> None:
         self.network = network
+        self.read_config = read_config
         options = chip, read_config, network.input_scale, device
         self.layers = [
             AbstractionLayer(*block, *options, norm_of="maxima") for block in network.shapes.items()

@@ -74,10 +74,17 @@ class CloudSet:
         """This set with its points drawn anew from `seed`, where the set draws points."""
         raise UserError(f"clouds {self.name}: their points are not drawn, seed {seed} is not used")
 
-    def in_batches(self, indices: np.ndarray | None = None) -> list[np.ndarray]:
-        """Clouds `indices`, default all, in batches of nearly equal size."""
+    def in_batches(
+        self, indices: np.ndarray | None = None, size: int | None = None
+    ) -> list[np.ndarray]:
+        """Clouds `indices`, default all, in batches of nearly equal size.
+
+        Args:
+            indices: of clouds.
+            size: clouds of a batch at most; default `batch_size`.
+        """
         indices = np.arange(len(self)) if indices is None else indices
-        return np.array_split(indices, -(-len(indices) // self.batch_size))
+        return np.array_split(indices, -(-len(indices) // (size or self.batch_size)))
 
 
 class ArrayClouds(CloudSet):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.functional import one_hot
 
 from deplm import kernels
 from deplm.encoder import FrozenEncoder
@@ -230,6 +229,7 @@ class PartEncoder:
     ) -> None:
         self.network = network
         self.width = network.width
+        self.read_config = read_config
         self.encoder = FrozenEncoder(network.encoder, chip, read_config, device)
         options, shapes = (
             (chip, read_config, network.encoder.input_scale, device),
@@ -293,5 +293,6 @@ def finest_skip(batch: PartBatch, categories: int) -> torch.Tensor:
     points, features = batch.clouds
     if not categories:
         return torch.cat([points, features], -1)
-    kind = one_hot(batch.categories, categories).to(points.dtype)
+    numbers = torch.arange(categories, device=points.device)  # one_hot waits for the device
+    kind = (batch.categories[:, None] == numbers).to(points.dtype)
     return torch.cat([kind[:, None].expand(-1, points.shape[1], -1), points, features], -1)

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import torch
-
 from harness import distributed
 from harness.chip_costs import print_costs
 from harness.config import checked, describe, smoke_config, with_settings
 from harness.datasets import data_root, project_root
+from harness.devices import chosen_device
 from harness.done import missing_rows
 from harness.errors import UserError, exits_cleanly
 from harness.figures import draw_learning_curves, draw_table
@@ -84,7 +83,7 @@ def main(table: Table, argv: list[str] | None = None) -> int:
     count = (1 if options.smoke else DEFAULT_CHIPS) if options.seeds is None else options.seeds
     if count < 1:
         raise UserError(f"--seeds {count}: a table needs 1 chip or more")
-    device = chosen_device(options.device)
+    device = chosen_device(options.device, table.probe)
     root = data_root(options.data)
     seeds = list(range(count))
     run = Run(
@@ -149,17 +148,6 @@ def chosen_rows(table: Table, names: str | None) -> list[Row]:
 
 def _parts_of(name: str) -> list[str]:
     return [part.strip() for part in name.split(",")]
-
-
-def chosen_device(name: str) -> str:
-    """The device to compute on, cpu or cuda.
-
-    Raises:
-        UserError: cuda was asked for and torch sees none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def _announce(table: Table, run: Run, rows: list[Row]) -> None:

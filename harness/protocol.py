@@ -111,6 +111,8 @@ class Table:
         figures: (run, result rows) -> paths of the figures drawn.
         next_step: what to try next, one line.
         headlines: names of the rows that stand in the README; without any, the first ones.
+        probe: times the table's encoder on a device, in s a sample; without one, `--device auto`
+            is the CPU.
         costs: run -> the products of its network for one sample (`rram.cost.Product`); None: no
             count.
         test_samples: run -> the test set as an estimator takes it, samples and labels, where saved
@@ -127,6 +129,7 @@ class Table:
     figures: Callable[["Run", list[dict]], list[Path]]
     next_step: str = ""
     headlines: tuple[str, ...] = ()
+    probe: Callable[[str], float] | None = None
     costs: Callable[["Run"], list] | None = None
     test_samples: Callable[["Run"], tuple[Any, np.ndarray]] | None = None
 

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from harness import distributed
+from harness.devices import batch_that_fits
 from harness.errors import UserError
 from harness.parallel import map_in_order
 from lsm import kernels
 from lsm.neurons import LIFParameters, lif_step, rest
-from lsm.reservoir import Reservoir
+from lsm.reservoir import Reservoir, ReservoirSpec
 from lsm.spikes import SpikeTrains
 
 CHUNK = 256  # samples a task of the thread pool; the result does not depend on it
@@ -127,7 +128,7 @@ def encode(
         reservoir: the weights.
         features: what to read.
         batch: samples that share one read of the chip when its noise is per batch; also how
-            many the dense path holds at once.
+            many the dense path holds at once on the CPU. A GPU holds as many as fit.
         seed: of the read noise. Give training and test data different ones.
         threads: of the compiled path; default all that the process may use.
         device: of torch; anything but "cpu" implies `compiled=False`.
@@ -148,8 +149,11 @@ def encode(
         raise UserError(f"batch {batch}, seed {seed}: a batch of 1 or more, a seed of 0 or more")
     plan = features.plan(trains.steps)
     compiled = compiled and device == "cpu"
-    if compiled and not reservoir.noise_per_batch:
-        batch = max(1, len(trains))  # nothing changes from batch to batch
+    if not reservoir.noise_per_batch:  # nothing changes from batch to batch
+        if compiled:
+            batch = max(1, len(trains))
+        elif device != "cpu":
+            batch = batch_that_fits(bytes_a_sample(spec, features, trains.steps), device)
     out = np.zeros((len(trains), features.width(spec.neurons)), np.float32)
     for number, first in enumerate(range(0, len(trains), batch)):
         own = distributed.share(min(batch, len(trains) - first))
@@ -164,6 +168,12 @@ def encode(
         for samples, states in runs:
             plan.write(states, out[samples])
     return distributed.gathered(out)
+
+
+def bytes_a_sample(spec: ReservoirSpec, features: StateFeatures, steps: int) -> int:
+    """Memory in which the dense path runs one sample: its spikes, neurons, noise and features."""
+    state = 4 * (spec.inputs + 6 * spec.neurons) + 8 * 6 * spec.neurons
+    return steps * spec.inputs + state + 8 * features.width(spec.neurons)
 
 
 def run_compiled(
@@ -271,20 +281,42 @@ class _Noise:
         device: str,
         dtype: type,
     ) -> None:
-        self.neurons, self.steps = reservoir.spec.neurons, steps
-        self.device, self.dtype = device, dtype
+        self.steps = steps
         self.squares = None
         if reservoir.squares is not None:
             self.squares = _blocks(reservoir, reservoir.squares.astype(dtype), device)
         self.scale, self.key = float(dtype(reservoir.noise_scale)), kernels.noise_key(seed)
-        self.samples = np.arange(*span, dtype=np.uint64)
+        self.samples = torch.arange(*span, device=device)[:, None]
+        self.neurons = torch.arange(reservoir.spec.neurons, device=device)
+        self.quantiles = torch.from_numpy(kernels.noise_table(dtype)).to(device)
 
     def __call__(self, x: torch.Tensor, spikes: torch.Tensor, t: int) -> torch.Tensor | float:
         if self.squares is None:
             return 0.0
-        z = kernels.standard_noise(self.key, self.samples, t, self.steps, self.neurons, self.dtype)
+        # The numbers of the compiled loop, drawn where they are used.
+        stream = _mix(self.samples * self.steps + _signed(int(self.key) + t))
+        index = _shifted(_mix(stream + self.neurons), 64 - kernels.NORMAL_BITS)
         spread = (x @ self.squares[0] + spikes @ self.squares[1]).sqrt()
-        return self.scale * spread * torch.from_numpy(z).to(self.device)
+        return self.scale * spread * self.quantiles[index]
+
+
+def _mix(key: torch.Tensor) -> torch.Tensor:
+    # `kernels.mix` on int64: torch multiplies no uint64, but the low 64 bits are the same.
+    first, second = map(_signed, kernels.SPREAD)
+    key = (key ^ _shifted(key, 30)) * first
+    key = (key ^ _shifted(key, 27)) * second
+    return key ^ _shifted(key, 31)
+
+
+def _shifted(key: torch.Tensor, bits: int) -> torch.Tensor:
+    # To the right, as of uint64: without copies of the sign.
+    return (key >> bits) & (2 ** (64 - bits) - 1)
+
+
+def _signed(value: int) -> int:
+    # The int64 with the same 64 bits.
+    value %= 2**64
+    return value - 2**64 if value >= 2**63 else value
 
 
 def _blocks(

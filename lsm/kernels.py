@@ -22,6 +22,7 @@ ROWS_AT_ONCE = 4  # rows added in 16 bits before the sum is widened to 32
 LARGEST_INTEGER = 8191  # four of them, added in 16 bits, do not overflow
 GROUP_ONE_BLOCK, GROUP_MANY_BLOCKS = 8, 256  # samples that pass over a block together
 NORMAL_BITS = 12  # read noise is drawn from a table of 2^12 normal quantiles
+SPREAD = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # factors of splitmix64
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # what splitmix64 adds to its counter
 
 
@@ -68,8 +69,8 @@ def normal_table() -> np.ndarray:
 @njit(cache=True, nogil=True, inline="always")
 def mix(key: np.ndarray) -> np.ndarray:
     """Spread a uint64 over all its bits (splitmix64); scalars and arrays."""
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(SPREAD[0])
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(SPREAD[1])
     return key ^ (key >> np.uint64(31))
 
 
@@ -85,25 +86,6 @@ def noise_key(seed: int) -> np.uint64:
 def noise_table(dtype: type) -> np.ndarray:
     """The normal quantiles that noise is drawn from, (4096,)."""
     return normal_table().astype(dtype)
-
-
-def standard_noise(
-    key: np.uint64, samples: np.ndarray, step: int, steps: int, neurons: int, dtype: type
-) -> np.ndarray:
-    """The normal numbers that the compiled loop draws in one step, (samples, neurons).
-
-    Args:
-        key: from `noise_key`.
-        samples: (B,) uint64 numbers of the samples.
-        step: t.
-        steps: T.
-        neurons: of the reservoir.
-        dtype: of the membranes.
-    """
-    spread = mix.py_func
-    stream = spread(key + samples[:, None] * np.uint64(steps) + np.uint64(step))
-    index = spread(stream + np.arange(neurons, dtype=np.uint64)) >> np.uint64(64 - NORMAL_BITS)
-    return noise_table(dtype)[index]
 
 
 # In the helpers, one short loop after another and indices in place of slices: so the compiler

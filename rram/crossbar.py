@@ -165,11 +165,13 @@ class Crossbar:
             raise UserError("read_noise needs a key: an integer that names the noise")
         if config.read_noise == 0 and config.input_bits is None:
             return x @ self.weights
-        generator = torch.Generator().manual_seed((key or 0) + first)
+        seed = (key or 0) + first
         if config.read_noise and config.noise_per == "batch":
+            generator = torch.Generator().manual_seed(seed)  # one read of an array on any device
             return self.read(generator).product(x, plain=plain)
         if kernels.runs_compiled(x) and config.adc_bits is None and not plain:
             return self._compiled_product(x, key or 0, first)
+        generator = torch.Generator(x.device).manual_seed(seed)
         if config.read_noise and config.noise_per == "vector" and config.adc_bits is not None:
             # The converter sees planes whose noise is the same cells': no short way.
             rows = [self.read(generator).product(row) for row in x.flatten(0, -2)]
@@ -312,4 +314,6 @@ def level_powers(bits: int, noise_per: str) -> np.ndarray:
 
 
 def _normal(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+    # Drawn where the generator is, which for products is where they are.
+    options = {"generator": generator, "device": generator.device, "dtype": like.dtype}
+    return torch.randn(like.shape, **options).to(like.device)

@@ -13,6 +13,7 @@ from deplm.data.dvs_windows import WindowSettings
 from deplm.encoder import FrozenEncoder
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork
+from deplm.probe import seconds_a_cloud
 from deplm.tables.common import (
     PAPER,
     DeplmConfig,
@@ -239,6 +240,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    probe=seconds_a_cloud,
     costs=lambda run: products_of(run, network(run.config), CLASSES),
     headlines=(
         "DEPLM, ridge",

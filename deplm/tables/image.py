@@ -14,6 +14,7 @@ from deplm.data import image_fashion_mnist as fashion_mnist
 from deplm.encoder import FrozenEncoder, encode_all
 from deplm.network import PointNetwork
 from deplm.plus import ImagePlusEncoder, ImagePlusNetwork, Window
+from deplm.probe import seconds_a_cloud
 from deplm.tables.common import (
     PAPER,
     DeplmConfig,
@@ -331,6 +332,7 @@ TABLE = Table(
     load=load,
     test_samples=lambda run: (run.data.test.images, run.data.test.labels),
     figures=draw_figures,
+    probe=seconds_a_cloud,
     costs=lambda run: products_of(run, network(run.config), CLASSES),
     headlines=(
         "DEPLM, discriminative ridge (re-targeted)",

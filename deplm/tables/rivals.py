@@ -5,6 +5,7 @@ from itertools import combinations_with_replacement
 import torch
 
 from deplm.network import Batch, CloudNetwork, SetAbstraction
+from rram.crossbar import ReadConfig
 
 
 class WithoutLayers(CloudNetwork):
@@ -35,6 +36,7 @@ class PlainEncoder:
     def __init__(self, network: WithoutLayers, *_: object) -> None:
         self.network = network
         self.width = network.width
+        self.read_config = ReadConfig()
 
     def calibrate(self, batches: list[Batch]) -> None:
         """Nothing to do."""

@@ -11,6 +11,7 @@ from deplm.data import seg_shapenet as shapenet_part
 from deplm.data.seg_categories import PARTS
 from deplm.data.seg_clouds import PartClouds, PartData
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
+from deplm.probe import seconds_a_cloud
 from deplm.segmentation import PartEncoder, PartNetwork
 from deplm.tables.common import (
     PAPER,
@@ -281,6 +282,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    probe=seconds_a_cloud,
     costs=lambda run: products_of(run, network(run.config), PARTS),
     headlines=(
         "DEPLM, ridge per category, class-balanced",

@@ -19,6 +19,7 @@ from harness.errors import UserError
 from harness.protocol import Run, Table
 from lsm.data import nmnist, ntidigits
 from lsm.encode import StateFeatures
+from lsm.probe import seconds_a_recording
 from lsm.reservoir import ReservoirSpec
 from lsm.tables.chip_costs import paired_products
 from lsm.tables.common import (
@@ -327,6 +328,7 @@ TABLE = Table(
     load=load,
     costs=costs,
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step='bash lsm/run_audio_visual.sh --rows "SRNN-CLIP, trained" --seeds 1',
 )  # fmt: skip
 

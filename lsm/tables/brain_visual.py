@@ -20,6 +20,7 @@ from harness.protocol import Run, Table
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data.stand_ins.brain_visual_strokes import SIDE
+from lsm.probe import seconds_a_recording
 from lsm.spikes import SpikeTrains
 from lsm.tables.brain_visual_figures import draw_data
 from lsm.tables.brain_visual_models import (
@@ -258,6 +259,7 @@ TABLE = Table(
     load=load,
     costs=lambda run: paired_products(run, specs(run.config), run.config.width),
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step='bash lsm/run_brain_visual.sh --rows "SRNN-CLIP, trained" --seeds 1 '
     "--set trained_neurons=200 trained_epochs=20",
 )  # fmt: skip

@@ -10,6 +10,7 @@ from harness.config import constant
 from harness.protocol import Measurement, Metric, Run, Table
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
+from lsm.probe import seconds_a_recording
 from lsm.tables.supervised import SupervisedConfig, costs
 from lsm.tables.supervised_figures import draw_figures
 from lsm.tables.supervised_trained import table_rows, trained
@@ -137,6 +138,7 @@ TABLE = Table(
     load=load,
     costs=costs,
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step="bash lsm/run_nmnist.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=3",
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
 from lsm.encode import StateFeatures, encode
+from lsm.probe import seconds_a_recording
 from lsm.spikes import SpikeTrains
 from lsm.tables import figures
 from lsm.tables.common import CHIP
@@ -182,6 +183,7 @@ TABLE = Table(
     costs=costs,
     test_samples=lambda run: (run.data.test, run.data.test_labels),
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step="bash lsm/run_nmnist.sh, for the full set",
 )
 

@@ -13,6 +13,7 @@ from harness.protocol import Measurement, Metric, Run, Table
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet
+from lsm.probe import seconds_a_recording
 from lsm.spikes import SpikeTrains
 from lsm.tables.supervised import SupervisedConfig, costs
 from lsm.tables.supervised_figures import draw_figures
@@ -197,6 +198,7 @@ TABLE = Table(
     load=load,
     costs=costs,
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step="bash lsm/run_ntidigits.sh --rows SRNN-ANN --seeds 1 --set trained_epochs=20",
 )  # fmt: skip
 

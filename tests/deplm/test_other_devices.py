@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from deplm import Chip, FrozenEncoder, PartEncoder, ReadConfig
+from deplm import Chip, FrozenEncoder, PartEncoder, ReadConfig, probe
+from deplm.encoder import batch_size, encode_all
+from deplm.points import farthest_point_sample
 from tests.deplm import test_encode as clouds
 from tests.deplm import test_segment as shapes
 
@@ -52,3 +55,63 @@ def test_noise_of_every_product_repeats_and_has_the_same_spread(monkeypatch):
     assert torch.equal(plain, again) and not torch.equal(plain, compiled)
     errors = [(noisy - ideal).abs().mean() for noisy in (plain, compiled)]
     assert 0.7 < errors[0] / errors[1] < 1.4
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails where a program on a GPU would wait for it: values that Python sees, unknown sizes."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique")
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        name = function.name()
+        assert not any(word in name for word in self.WAITING), name
+        options = options or {}
+        assert not ("_to_copy" in name and "device" in options and options["device"]), name
+        return function(*arguments, **options)
+
+
+@pytest.mark.parametrize("config", [ReadConfig(), ReadConfig(0.05), ReadConfig(0.05, input_bits=6)])
+@pytest.mark.parametrize(
+    ("kind", "network", "source"),
+    [
+        (FrozenEncoder, clouds.SMALL, clouds.RandomClouds(12)),
+        (PartEncoder, shapes.SMALL, shapes.RandomShapes(12)),
+    ],
+    ids=["clouds", "shapes"],
+)
+def test_encoding_never_waits_for_the_device(kind, network, source, config, monkeypatch):
+    monkeypatch.setattr("rram.kernels.PLAIN", True)
+    encoder = kind(network, Chip(seed=0), config)
+    batch = network.batch(source, np.arange(len(source)))
+    encoder.calibrate([batch])
+    with NoWaiting():
+        farthest_point_sample(batch.clouds.points, 8)
+        encoder(batch)
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
+        batch.clouds.points.sum().item()
+
+
+@pytest.mark.parametrize("config", [ReadConfig(), ReadConfig(0.05), CONFIGS[2]], ids=str)
+def test_large_batches_of_a_gpu_give_the_features_of_small_ones(config, monkeypatch):
+    """Noise is keyed by the cloud; where it lasts a batch, batches stay as they are."""
+    monkeypatch.setattr("rram.kernels.PLAIN", True)
+    source = clouds.RandomClouds(12)
+    encoder = FrozenEncoder(clouds.SMALL, Chip(seed=0), config)
+    encoder.calibrate([clouds.SMALL.batch(source, np.arange(12))])
+    small = encode_all(source, [encoder])[0]
+    sizes = []
+    monkeypatch.setattr(
+        "deplm.encoder.batch_that_fits", lambda size, device: sizes.append(size) or 12
+    )
+    per_batch = config.noise_per == "batch"
+    assert batch_size(source, encoder, "cuda") == (source.batch_size if per_batch else 12)
+    assert batch_size(source, encoder, "cpu") == source.batch_size < 12
+    monkeypatch.setattr("deplm.encoder.batch_size", lambda *_: batch_size(source, encoder, "cuda"))
+    large = encode_all(source, [encoder])[0]
+    np.testing.assert_allclose(large, small, atol=1e-5)
+    assert all(size > 0 for size in sizes)
+
+
+def test_the_clock_that_auto_decides_by_runs(monkeypatch):
+    monkeypatch.setitem(probe.CLOUDS, "cpu", 8)
+    assert 0 < probe.seconds_a_cloud("cpu") < 10
