@@ -30,6 +30,7 @@ SETUP = {
     "harness.config": "constants",
     "harness.chips": "which chip",
     "harness.datasets": "which folder",
+    "harness.distributed": "which process; where there is one, rows come back as they are",
     "harness.parallel": "which thread",
     "harness.protocol": "what rows share, and the split",
     "rram.chip": "programming a chip",
