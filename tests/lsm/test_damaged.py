@@ -2,6 +2,7 @@
 
 import shutil
 import wave
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -11,13 +12,15 @@ from scipy.io import savemat
 
 from harness.config import with_settings
 from harness.errors import UserError
-from harness.idx import write_idx
+from harness.idx import read_idx, write_idx
+from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data import nmnist, ntidigits
 from lsm.data.mat5 import check_mat5
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
 from lsm.data.stand_ins.ntidigits_spoken import read_wav, recorded
+from lsm.tables.brain_visual import BrainVisualConfig, random_choices
 from lsm.tables.nmnist import NmnistConfig
 
 
@@ -184,3 +187,51 @@ def test_matlab_files_are_walked_through_before_scipy_reads_them(tmp_path, compr
     path.write_bytes(whole)
     with pytest.raises(UserError, match=r"of type 200|Error -3"):
         handwriting.read(path)
+
+
+def test_a_stand_in_follows_the_images_it_is_made_from(few_real, tmp_path):
+    """As in: one made from two speakers was used for ever after more were added."""
+    shutil.copytree(few_real / "mnist", tmp_path / "mnist")
+    first = nmnist.load(tmp_path, kind="simulated-sensor")
+    images, labels = (
+        read_idx(tmp_path / "mnist" / f"train-{part}-ubyte.gz")
+        for part in ("images-idx3", "labels-idx1")
+    )
+    write_idx(tmp_path / "mnist" / "train-images-idx3-ubyte.gz", np.repeat(images, 2, 0))
+    write_idx(tmp_path / "mnist" / "train-labels-idx1-ubyte.gz", np.repeat(labels, 2))
+    second = nmnist.load(tmp_path, kind="simulated-sensor")
+    assert (len(first.train), len(second.train)) == (20, 40)
+    assert first.sha256 != second.sha256
+    write_idx(tmp_path / "mnist" / "train-images-idx3-ubyte.gz", np.zeros((40, 30, 30), np.uint8))
+    with pytest.raises(UserError, match=r"expected \(n, 28, 28\)"):
+        nmnist.load(tmp_path, kind="simulated-sensor")
+
+
+def test_torchvisions_processed_file_is_never_read(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(26), 2)
+    for split in emnist.SPLITS:
+        images = rng.integers(0, 256, (len(labels), 28, 28)).astype(np.uint8)
+        emnist.write(tmp_path / "EMNIST", split, images, labels)
+    first = emnist.load(tmp_path)
+    (tmp_path / "EMNIST" / "processed").mkdir()
+    for name in ("training_letters.pt", "test_letters.pt"):
+        (tmp_path / "EMNIST" / "processed" / name).write_bytes(b"other images")
+    second = emnist.load(tmp_path)
+    assert first.spikes.kind == second.spikes.kind == "real"
+    np.testing.assert_array_equal(first.train_images, second.train_images)
+    assert first.spikes.sha256 == second.spikes.sha256
+
+
+@pytest.mark.parametrize(("unseen", "most"), [("s", 26), ("s,t", 325)])
+def test_no_more_choices_of_letters_than_there_are(unseen, most):
+    """As in: an endless loop with --set unseen=s choices=27."""
+
+    def chosen(choices):
+        config = BrainVisualConfig(unseen=unseen, choices=choices)
+        data = SimpleNamespace(classes=handwriting.ALPHABET)
+        return random_choices(SimpleNamespace(config=config, data=data))
+
+    assert len(set(chosen(most))) == most
+    with pytest.raises(UserError, match=f"there are {most} of"):
+        chosen(most + 1)
