@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from harness.errors import UserError
 from harness.figures import save
-from rram import Device
+from rram import DEPLM_40NM, LSM_40NM, Device
 from rram.allotment import MACRO, Tile
 
 COLOURS = ("#20303c", "#c8553d", "#6a8d73", "#8e6c8a", "#d9a441", "#4a7fb5")
@@ -33,6 +33,8 @@ def draw_studies(folder: Path, name: str) -> Path | None:
     panels = figure.subplots(1, len(found), squeeze=False)[0]
     for axes, (title, study) in zip(panels, found, strict=True):
         _draw_panel(axes, study)
+        if name == "sparsity":
+            _show_voltages(axes, study)
         data = study["data"]["kind"]
         axes.set_title(f"{title}: {data} data\n{study['sizes']}", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -68,6 +70,19 @@ def _draw_panel(axes: Axes, study: dict) -> None:
         axes.set_xscale("log")
     axes.set(xlabel=study["axis"].split(";")[0], ylabel=study["metric"])
     axes.grid(alpha=0.3)
+
+
+def _show_voltages(axes: Axes, study: dict) -> None:
+    # The programming voltage under every sparsity, of the papers' cells.
+    device = {d.name: d for d in (DEPLM_40NM, LSM_40NM)}.get(study.get("device", DEPLM_40NM.name))
+    if device is None:
+        return
+    values = sorted({point["value"] for point in study["points"]})
+    volts = [device.programming_voltage_v(v) for v in values]
+    words = ["all broken" if v == np.inf else f"{v:.2f} V" for v in volts]
+    labels = [f"{v:g}: {w}" for v, w in zip(values, words, strict=True)]
+    axes.set_xticks(values, labels, fontsize=7, rotation=50, ha="right")
+    axes.set_xlabel("sparsity, and the pulse that leaves it")
 
 
 def draw_fits(device: Device, path: Path) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.chip_figures import draw_allotment, draw_fits, draw_studies
+from harness.chip_pages import study_page
 from harness.chip_runner import Subject, SubjectKind, main, measure_study, store
 from harness.chip_studies import ChipSource, for_subject, ideal, smaller, studies
 from harness.chips import ChipConfig
@@ -90,6 +91,8 @@ def test_what_is_measured_is_stored_and_drawn(tmp_path):
     assert set(content["studies"]) == {"drift", "wires"}
     assert draw_studies(tmp_path, "drift").exists()
     assert draw_studies(tmp_path, "noise") is None
+    page = study_page(tmp_path)
+    assert "| drift | Toy, synthetic: " in page and "| 1 | 100.0 ± 0.0 | 3.156e+08 |" in page
 
 
 def test_cells_and_fits_are_drawn(tmp_path):
