@@ -6,8 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.chip_costs import cost_page
+
 HEAD = ("study", "table, data", "line", "from", "fitted there", "to", "fitted there",
         "fitted on the ideal chip")  # fmt: skip
+
+
+def chip_pages(folder: Path) -> list[str]:
+    """What `results/chip_*.json` in `folder` say, in Markdown: studies, costs."""
+    return [page for page in (study_page(folder), cost_page(folder)) if page]
 
 
 def study_page(folder: Path) -> str:

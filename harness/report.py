@@ -11,8 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.chip_costs import cost_page
-from harness.chip_pages import study_page
+from harness.chip_pages import chip_pages
 from harness.datasets import KINDS, project_root
 from harness.errors import UserError, exits_cleanly
 from harness.records import read_results, write_atomically
@@ -227,7 +226,7 @@ def results_page(folder: Path) -> str:
     """The whole of `RESULTS.md`."""
     stored = benchmarks(folder)
     parts = [ABOUT, *(table_page(results, folder) for results in tables(folder))]
-    parts += filter(None, [study_page(folder), cost_page(folder)])
+    parts += chip_pages(folder)
     return "\n".join([*parts, *([benchmark_page(stored)] if stored else [])])
 
 
