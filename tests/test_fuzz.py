@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from tests.fuzz.parsers import PARSERS, Parser
+from tests.fuzz.parser import Parser
+from tests.fuzz.parsers import PARSERS
 from tests.fuzz.run import GOOD, content_of, fuzz, outcome
 
 COUNT = 15

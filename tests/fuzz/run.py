@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.errors import UserError
 from tests.fuzz.mutate import mutated
-from tests.fuzz.parsers import Parser
+from tests.fuzz.parser import Parser
 
 SEED = 2025
 LONGEST_S = 20.0  # of one mutation, on a machine that does other things too
