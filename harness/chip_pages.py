@@ -19,7 +19,7 @@ def chip_pages(folder: Path) -> list[str]:
 
 def study_page(folder: Path) -> str:
     """All studies in `folder` in Markdown; "" where there are none."""
-    rows = [row for file in sorted(folder.glob("chip_*.json")) for row in _rows(file)]
+    rows = study_rows(folder)
     if not rows:
         return ""
     lines = ["| " + " | ".join(row) + " |" for row in (HEAD, ("---",) * len(HEAD), *rows)]
@@ -28,6 +28,11 @@ def study_page(folder: Path) -> str:
         "in between see the figures in [docs/chip.md](docs/chip.md)."
     )
     return "\n".join(["## The chip: studies", "", "`bash run_chip.sh`", "", about, "", *lines, ""])
+
+
+def study_rows(folder: Path) -> list[tuple[str, ...]]:
+    """Cells under `HEAD`, a line of a figure each."""
+    return [row for file in sorted(folder.glob("chip_*.json")) for row in _rows(file)]
 
 
 def _rows(file: Path) -> Iterator[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from harness import report
+from harness import chip_pages, report
 from harness.chip_costs import compared, compared_rows
 from harness.config import shown
 from harness.datasets import KINDS, project_root
@@ -71,6 +71,8 @@ def page(folder: Path) -> str:
         bench_head=report.BENCH_HEAD[1:],
         marks=[MARKS[STAND_IN].lstrip("\\"), MARKS[OUTDATED]],
         tables=[table_context(results, files[results["table"]]) for results in tables],
+        study_head=chip_pages.HEAD,
+        studies=chip_pages.study_rows(folder),
         costs=[(c["title"], compared_rows(c)) for c in compared(folder)],
         others=[embedded(file, file.stem) for file in files[""]],
         environment=environment(records),
