@@ -6,7 +6,14 @@ import pytest
 
 TABLES = [f"deplm.tables.{name}" for name in ("image", "dvs", "seg")] + [
     f"lsm.tables.{name}"
-    for name in ("nmnist", "nmnist_real", "ntidigits", "audio_visual", "brain_visual")
+    for name in (
+        "nmnist",
+        "nmnist_real",
+        "ntidigits",
+        "ntidigits_voices",
+        "audio_visual",
+        "brain_visual",
+    )
 ]
 
 

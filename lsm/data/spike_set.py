@@ -24,6 +24,7 @@ class SpikeSet:
         test_labels: (samples,) int64.
         train_groups: (samples,) int64, the maker (speaker, writer) of each training sample; a
             validation part holds out whole groups. None: any sample may be held out.
+        test_groups: (samples,) int64, likewise of the test samples.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SpikeSet:
     test: SpikeTrains
     test_labels: np.ndarray
     train_groups: np.ndarray | None = None
+    test_groups: np.ndarray | None = None
 
     @property
     def record(self) -> DataRecord:
@@ -51,11 +53,12 @@ class SpikeSet:
             name: as the paper calls it.
             kind: of the data.
             classes: names of the labels.
-            arrays: those of the splits "train" and "test", `sha256` and perhaps `train_groups`.
+            arrays: those of the splits "train" and "test", `sha256` and perhaps `train_groups`
+                and `test_groups`.
         """
         splits = [part for split in ("train", "test") for part in _split(split, arrays)]
-        sha256, groups = str(arrays["sha256"]), arrays.get("train_groups")
-        return cls(name, kind, sha256, classes, *splits, groups)
+        groups = (arrays.get(f"{split}_groups") for split in ("train", "test"))
+        return cls(name, kind, str(arrays["sha256"]), classes, *splits, *groups)
 
 
 def split_arrays(split: str, trains: SpikeTrains, labels: np.ndarray) -> dict[str, np.ndarray]:
