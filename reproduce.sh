@@ -13,6 +13,7 @@ scripts=(
     lsm/run_nmnist_real.sh # only where there are real recordings
     lsm/run_nmnist.sh
     lsm/run_ntidigits.sh
+    lsm/run_ntidigits_voices.sh
     lsm/run_audio_visual.sh
     run_dvs.sh
     run_seg.sh

@@ -6,6 +6,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -280,8 +281,12 @@ def _headline_metrics(metrics: dict[str, dict[str, Record]]) -> list[str]:
 
 
 def _under_title(results: Results) -> Iterator[tuple[str, ...]]:
-    yield (f"**{results['title']}**", *[""] * (len(HEADLINE_HEAD) - 1))
-    yield from headlines(results)
+    # The script stands beside the title, what a row needs beside its name on the row's line.
+    script = f"bash {results['command']}"
+    yield (f"**{results['title']}**", *[""] * (len(HEADLINE_HEAD) - 2), f"`{script}`")
+    for *line, command in headlines(results):
+        options = re.sub(r' --rows "[^"]*"', "", command.strip("`").removeprefix(script)).strip()
+        yield (*line, options and f"`{options}`")
 
 
 def measured_on(record: Record) -> str:

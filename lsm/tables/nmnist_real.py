@@ -177,7 +177,8 @@ TABLE = Table(
     ),
     headlines=(
         "LSM, chip, discriminative ridge",
-        "event counts, discriminative ridge",
+        "event counts in time windows, discriminative ridge",
+        "LSM+, discriminative ridge",
     ),
     load=load,
     costs=costs,
