@@ -19,7 +19,7 @@ from harness.errors import UserError, exits_cleanly
 from harness.figures import draw_learning_curves, draw_table
 from harness.journal import Journal
 from harness.protocol import DEFAULT_CHIPS, Measurement, Row, Run, Table
-from harness.records import check_writable, merge_results, result_rows
+from harness.records import check_writable, merge_results, result_rows, typed
 from harness.report import text_table
 
 
@@ -116,7 +116,7 @@ def _measure_and_show(table: Table, run: Run, rows: list[Row]) -> None:
     print(f"results  {run.results / table.name}.json")
     print(f"took     {time.perf_counter() - started:.0f} s")
     if table.next_step:
-        print(f"next     {table.next_step}")
+        print(f"next     {table.next_step.replace(f'bash {table.command}', typed(table))}")
 
 
 def chosen_rows(table: Table, names: str | None) -> list[Row]:

@@ -1,5 +1,6 @@
 """The examples run, say what they are meant to say, and stay short."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -105,3 +106,25 @@ def test_five_lines_each(tmp_path, monkeypatch, capsys):
         exec(compile(block, heading, "exec"), {})
         (share,) = re.findall(r"([\d.]+)% of", capsys.readouterr().out)
         assert float(share) > 80, heading
+
+
+NOTEBOOK = json.loads((EXAMPLES / "tour.ipynb").read_text(encoding="utf-8"))
+CODE = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+
+
+def test_the_notebook_shows_its_outputs():
+    """Read without running it: every figure and printed line is stored, and no error."""
+    kinds = [output["output_type"] for cell in CODE for output in cell["outputs"]]
+    assert "error" not in kinds and kinds.count("display_data") == 3
+    assert all(cell["execution_count"] == n for n, cell in enumerate(CODE, 1))
+    assert (EXAMPLES / "tour.ipynb").stat().st_size < 300_000
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(monkeypatch, capsys):
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    names = {}
+    for n, cell in enumerate(CODE):
+        exec(compile("".join(cell["source"]), f"tour.ipynb, cell {n}", "exec"), names)
+    shown = "".join("".join(output.get("text", "")) for cell in CODE for output in cell["outputs"])
+    assert shares(capsys.readouterr().out) == pytest.approx(shares(shown), abs=3)
