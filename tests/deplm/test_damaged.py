@@ -1,11 +1,13 @@
 """Files of the DEPLM data sets that are damaged, or say what cannot be."""
 
+import gzip
+import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from deplm.data import dvs_aedat, dvs_gesture, seg_shapenet
+from deplm.data import dvs_aedat, dvs_gesture, image_fashion_mnist, seg_shapenet
 from deplm.data.dvs_aedat import HEADER_END, MAGIC, PACKET_HEADER, read_aedat
 from deplm.data.dvs_windows import WindowSettings, empty_windows
 from deplm.tables.dvs import DvsConfig
@@ -106,3 +108,30 @@ def test_shapes_of_the_test_list_are_never_trained_on(tmp_path, capsys):
     assert [shapes.ids[row][-1] for row in shapes.train_all] == ["a", "b", "c"]
     assert [shapes.ids[row][-1] for row in shapes.test] == ["d"]
     assert "1 shapes of the train list are test shapes too" in capsys.readouterr().out
+
+
+def test_a_download_that_is_cut_or_has_no_room_leaves_nothing(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    image_fashion_mnist.write_stand_in(source)
+    sums = {
+        name: hashlib.sha256(gzip.decompress((source / name).read_bytes())).hexdigest()
+        for name in image_fashion_mnist.FILES
+    }
+    monkeypatch.setattr(image_fashion_mnist, "CHECKSUMS", sums)
+
+    def full(_, temporary):
+        temporary.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="free some space"):
+        patch.setattr(image_fashion_mnist.shutil, "copyfile", full)
+        image_fashion_mnist._keep(source, target)
+    assert list(target.iterdir()) == []
+    image_fashion_mnist._keep(source, target)
+    assert sorted(path.name for path in target.iterdir()) == sorted(sums)
+    first = source / image_fashion_mnist.FILES[0]
+    first.write_bytes(first.read_bytes()[:-20])
+    with pytest.raises(UserError, match="damaged"):
+        image_fashion_mnist._keep(source, tmp_path / "other")
+    assert not (tmp_path / "other").exists()

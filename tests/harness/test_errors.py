@@ -53,8 +53,9 @@ def test_a_fault_of_the_code_keeps_its_traceback(capsys):
             ended(error, capsys)
 
 
-def test_more_memory_than_there_is_is_refused_before_it_is_used(monkeypatch):
+def test_more_memory_than_there_is_is_refused_before_it_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 100_000_000)
+    monkeypatch.setattr(memory, "CUDA", tmp_path / "none")
     with limited_memory():
         np.zeros(5_000_000)
         with pytest.raises(MemoryError):
