@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from deplm import Chip, FrozenEncoder, PartEncoder, ReadConfig, probe
 from deplm.encoder import batch_size, encode_all
 from deplm.points import farthest_point_sample
 from tests.deplm import test_encode as clouds
 from tests.deplm import test_segment as shapes
+from tests.no_waiting import NoWaiting
 
 CONFIGS = [
     ReadConfig(),
@@ -55,19 +55,6 @@ def test_noise_of_every_product_repeats_and_has_the_same_spread(monkeypatch):
     assert torch.equal(plain, again) and not torch.equal(plain, compiled)
     errors = [(noisy - ideal).abs().mean() for noisy in (plain, compiled)]
     assert 0.7 < errors[0] / errors[1] < 1.4
-
-
-class NoWaiting(TorchDispatchMode):
-    """Fails where a program on a GPU would wait for it: values that Python sees, unknown sizes."""
-
-    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique")
-
-    def __torch_dispatch__(self, function, types, arguments=(), options=None):
-        name = function.name()
-        assert not any(word in name for word in self.WAITING), name
-        options = options or {}
-        assert not ("_to_copy" in name and "device" in options and options["device"]), name
-        return function(*arguments, **options)
 
 
 @pytest.mark.parametrize("config", [ReadConfig(), ReadConfig(0.05), ReadConfig(0.05, input_bits=6)])
