@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import math
 import types
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -11,6 +10,7 @@ from rram.files import is_number
 
 C = TypeVar("C")
 LONGEST_SHOWN = 80  # letters of a wrong value
+LARGEST_FLOAT = 1e30  # float32 holds it, and some multiple of it
 LARGEST = 2**31 - 1  # of a whole number: what torch and numpy take as a size on every system
 KINDS = {bool: "true or false", type(None): "none"}  # in words
 
@@ -82,9 +82,10 @@ def checked(config: C) -> C:
             if one is None or isinstance(one, str):
                 continue
             below, above = low is not None and one < low, high is not None and one > high
-            whole = isinstance(one, int)
-            if below or above or not (abs(one) <= LARGEST if whole else math.isfinite(one)):
-                high = LARGEST if whole and high is None else high
+            most = LARGEST if isinstance(one, int) else LARGEST_FLOAT
+            large = not abs(one) <= most  # NaN too
+            if below or above or large:
+                high = most if large and high is None else high
                 wrong = shown(value)[:LONGEST_SHOWN]
                 raise UserError(f"{field.name} is {wrong}: it must be {_range(low, high)}")
     return config

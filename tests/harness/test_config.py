@@ -83,6 +83,7 @@ def test_smoke_values():
 class Chosen:
     kind: str | None = constant(None, "kind", choices=("real", "synthetic"))
     many: int = constant(3, "many", low=1)
+    rate: float = constant(0.1, "rate", low=0)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,8 @@ class Chosen:
     [
         ("kind=foo", "must be real or synthetic"),
         ("many=1_000", "expected int"),
+        ("rate=1e300", r"between 0 and 1e\+30"),
+        ("rate=nan", "rate is nan"),
         ("many=" + "9" * 400, "between 1 and 2147483647"),
         ("many=" + "9" * 5000, "expected int"),
         ("many=٣", "expected int"),
