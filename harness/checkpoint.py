@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,11 +55,7 @@ class Checkpoint:
         if not distributed.is_first():  # it trains the same, and writes nothing
             return
         arrays = _arrays(model, optimiser)
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise UserError(
-                f"training diverged in epoch {progress.epoch}, its weights are no finite numbers:"
-                " choose a lower learning rate (--set)"
-            )
+        check_converging(arrays.values(), progress.epoch)
         about = {"key": self.key, "progress": progress._asdict(), "digest": _digest(arrays)}
         with (
             replacing(self.path, "finished epochs are kept") as temporary,
@@ -101,6 +97,23 @@ class Checkpoint:
                 raise ValueError("its arrays were altered")
             Progress(**about["progress"])
         return arrays, about
+
+
+def check_converging(arrays: Iterable[np.ndarray], epoch: int) -> None:
+    """Refuse to go on with a training whose numbers are finite no more.
+
+    Args:
+        arrays: weights, and what the optimiser keeps.
+        epoch: that ended with them.
+
+    Raises:
+        UserError: it diverged.
+    """
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise UserError(
+            f"training diverged in epoch {epoch}, its weights are no finite numbers:"
+            " choose a lower learning rate (--set)"
+        )
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any], path: str = "") -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from harness.checkpoint import check_converging
 from harness.errors import UserError
 from harness.readout import Rows
 
@@ -84,6 +85,9 @@ def train_readout(
 
     Yields:
         Coefficients (D, classes) and intercept (classes,), valid until the next epoch.
+
+    Raises:
+        UserError: the training diverged.
     """
     generator = np.random.default_rng([seed, classes])
     features, labels = training
@@ -93,11 +97,12 @@ def train_readout(
     order = generator.permutation(len(features))
     x, labels = np.ones((len(order), len(weights)), np.float32), labels[order]
     x[:, :-1] = features[order]
-    for _ in range(recipe.epochs):
+    for epoch in range(1, recipe.epochs + 1):
         with threadpool_limits(1):  # products this small only wait for one another on more
             for start in range(0, len(x), recipe.batch_size):
                 rows = slice(start, start + recipe.batch_size)
                 adam.step(cross_entropy_gradient(x[rows], labels[rows], adam.weights))
+        check_converging([adam.weights], epoch)
         yield adam.weights[:-1], adam.weights[-1]
 
 

@@ -1,7 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
+from harness.errors import UserError
 from harness.features import FrozenFeatures
 from harness.selection import History
 from lsm.tables.supervised_trained import Histories, readout_histories
@@ -71,3 +74,14 @@ def test_epoch_of_each_protocol():
         everything.add(test={"accuracy": test + 5})
     values = Histories(split, everything).values()
     assert values == {"accuracy": 20.0, "accuracy (published)": 35.0}
+
+
+def test_a_training_that_diverges_is_said():
+    rows = np.eye(6, dtype=np.float32), np.arange(6) % 2
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(UserError, match="diverged in epoch 1"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        list(train_readout(rows, 2, Recipe(learning_rate=1e300, epochs=3), 0))
