@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # All tables and the studies of the chip, in order; then one page of it all: results/report.html.
 #
-#   bash reproduce.sh [--smoke] [--again] [--data DIR] [--results DIR] [--seeds N] [--device NAME]
+#   bash reproduce.sh [--smoke] [--whole] [--again] [--data DIR] [--results DIR] [--seeds N] [--device NAME]
 #
+# Default rows, 5 chips; of the brain-visual table, whose projections train for hours, the 1 chip
+# and the constants that README's figures have, unless --whole asks for its own.
 # What the results folder has for the same constants, chips, data and code is not measured again,
 # unless --again says so. After a failure it goes on with what comes next; then the last line names
 # what failed, and the exit status is 2.
@@ -20,10 +22,11 @@ scripts=(
     lsm/run_brain_visual.sh
     run_chip.sh # on the CPU
 )
-results="" smoke="" again="" device=() options=()
+results="" smoke="" whole="" again="" device=() options=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --smoke) smoke=yes options+=("$1") ;;
+    --whole) whole=yes ;;
     --again) again=yes ;;
     --data | --results | --seeds | --device)
         [ $# -ge 2 ] || fail "$1: a value is missing"
@@ -31,7 +34,7 @@ while [ $# -gt 0 ]; do
         if [ "$1" = --device ]; then device=("$1" "$2"); else options+=("$1" "$2"); fi
         shift
         ;;
-    *) fail "$1: not an option of reproduce.sh; it has --smoke, --again, --data, --results, --seeds, --device" ;;
+    *) fail "$1: not an option of reproduce.sh; it has --smoke, --whole, --again, --data, --results, --seeds, --device" ;;
     esac
     shift
 done
@@ -52,12 +55,18 @@ run() { # a script with its options: 3 says that it needs real data, 130 is Ctrl
 }
 
 for script in "${scripts[@]}"; do
-    if [ "$script" = run_chip.sh ]; then
+    case "$script" in
+    run_chip.sh)
         run "$script" "${options[@]}"
         run "$script" "${options[@]}" --costs
-    else
-        run "$script" "${options[@]}" "${device[@]}"
-    fi
+        ;;
+    lsm/run_brain_visual.sh)
+        short=(--seeds 1 --set selection_splits=1 enlarge_train=2)
+        [ -z "$smoke$whole" ] || short=()
+        run "$script" "${short[@]}" "${options[@]}" "${device[@]}"
+        ;;
+    *) run "$script" "${options[@]}" "${device[@]}" ;;
+    esac
 done
 printf '\n== the page of all results\n'
 "$PYTHON" -m harness.report_html "$results" || failed+=(harness.report_html)

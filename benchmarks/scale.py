@@ -63,7 +63,8 @@ def measure(repeats: int, shrink: int) -> Iterator[dict[str, Any]]:
             "case": f"{case}, {distributed.count()} processes", "peer": "1 process", "threads": 1,
             "ms_ours": 1000 * ours / samples, "ms_peer": 1000 * peer / samples, "ratio": ratio,
             "agrees": bool(np.abs(a - b).max() <= 1e-9 * np.abs(b).max()),
-            "samples": samples, "load": os.getloadavg()[0], "efficiency": ratio / distributed.count(),
+            "samples": samples, "load": os.getloadavg()[0],
+            "efficiency": ratio / distributed.count(),
         }  # fmt: skip
 
 

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import chip_runner
 from harness import code_key as keys
-from tests.harness.test_table import CALLS, ChipToyConfig, run, toy
+from harness.chip_studies import ChipSource, Point, Study
+from harness.protocol import Run
+from rram import LSM_40NM
+from tests.harness.test_table import CALLS, ChipToyConfig, ToyConfig, run, toy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -119,6 +123,41 @@ def test_all_tables_run_with_what_was_asked_then_the_page(checkout):
     assert [chip, costs] == [f"ran run_chip.sh {' '.join(wanted)}{x}" for x in ("", " --costs")]
     assert "\n-m harness.report_html a folder\n" in out
     assert "--missing" in reproduce(checkout)[1]
+
+
+def test_the_longest_table_is_short_unless_the_whole_is_asked_for(checkout):
+    short = "ran lsm/run_brain_visual.sh --seeds 1 --set selection_splits=1 enlarge_train=2 "
+    assert short + "--seeds 3 --missing" in reproduce(checkout, "--seeds", "3")[1]
+    whole = reproduce(checkout, "--whole")[1]
+    assert "ran lsm/run_brain_visual.sh --missing\n" in whole
+
+
+class ToySubject(chip_runner.Subject):
+    """Nothing is fitted: the record is written and found again."""
+
+    fit = score = shapes = None
+
+
+def test_a_study_of_the_chip_is_measured_once(tmp_path):
+    study = Study("noise", "Read noise", "noise", (Point(0.1), Point(0.2)))
+    path, table = tmp_path / "chip_toy.json", toy()
+    run_of_study = Run(ToyConfig(), [0, 1], "cpu", tmp_path, tmp_path)
+    run_of_study.data = table.load(run_of_study)
+
+    def measured(**options):
+        subject = ToySubject(run_of_study, ChipSource(LSM_40NM, **options))
+        return chip_runner.is_measured(path, subject, table, study)
+
+    assert not measured()
+    subject = ToySubject(run_of_study, ChipSource(LSM_40NM))
+    chip_runner.store(path, subject, table, study, [], 1.0)
+    assert measured()
+    assert not measured(maps=("map.csv",))
+    run_of_study.seeds = [0]
+    assert not measured()
+    run_of_study.seeds = [0, 1]
+    run_of_study.config = ToyConfig(offset=1.0)
+    assert not measured()
 
 
 def test_a_table_that_fails_stops_no_other_and_is_named_at_the_end(checkout):
