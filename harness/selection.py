@@ -121,19 +121,32 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Validation:
-    """The candidate that is best on held-out training data, the first of equals.
+class Best:
+    """Base of two rules: the candidate that is best on some data, the first of equals.
 
     Attributes:
         score: name of the score; None: the first one.
     """
 
-    name: ClassVar[str] = "validation"
+    name: ClassVar[str]
+    data: ClassVar[str]
     score: str | None = None
 
     def choose(self, history: History) -> Choice:
         """The chosen candidate."""
-        return Choice(int(np.argmax(history.curve("validation", self.score))))
+        return Choice(int(np.argmax(history.curve(self.data, self.score))))
+
+
+class Validation(Best):
+    """The candidate that is best on held-out training data."""
+
+    name = data = "validation"
+
+
+class Oracle(Best):
+    """The candidate that is best on test data: an upper bound."""
+
+    name, data = "oracle", "test"
 
 
 @dataclass(frozen=True)
@@ -160,19 +173,3 @@ class Published:
         )
         allowed = np.where(passing, values, -np.inf) if passing.any() else values
         return Choice(int(np.flatnonzero(allowed == allowed.max())[-1]), bool(passing.any()))
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """The candidate that is best on test data: an upper bound.
-
-    Attributes:
-        score: name of the score; None: the first one.
-    """
-
-    name: ClassVar[str] = "oracle"
-    score: str | None = None
-
-    def choose(self, history: History) -> Choice:
-        """The chosen candidate."""
-        return Choice(int(np.argmax(history.curve("test", self.score))))

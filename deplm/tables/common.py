@@ -7,7 +7,7 @@ calls it.
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,6 +196,12 @@ def with_effects(run: Run) -> tuple[ReadConfig, str]:
         ReadConfig(c.read_noise, c.noise_on, c.noise_per, c.input_bits),
         f"{c.read_noise:.1%} read noise a {c.noise_per}{place}, {c.input_bits}-bit inputs",
     )
+
+
+def limited(run: Run, rows: np.ndarray) -> CloudSet:
+    """Training clouds `rows`, or fewer: evenly, since those of a kind stand together."""
+    count = min(run.config.train_limit or len(rows), len(rows))
+    return replace(run.data.train, rows=rows[np.linspace(0, len(rows) - 1, count).astype(int)])
 
 
 def real_samples(run: Run, named: str | None, info: DatasetInfo, kind: str) -> list[Path]:

@@ -20,6 +20,7 @@ from deplm.tables.common import (
     abstractions,
     chip_of,
     epochs_note,
+    limited,
     note_of,
     products_of,
     real_samples,
@@ -36,6 +37,7 @@ from deplm.training.recipe import CloudModel, predictions
 from harness.cli import main
 from harness.config import constant
 from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
+from rram import Chip
 
 CLASSES = len(dvs_gesture.CLASSES)
 PUBLISHED_EPOCHS = 200
@@ -160,49 +162,40 @@ def paper_recipe(run: Run, seed: int) -> Measurement:
 
 def published_recipe(run: Run, seed: int) -> Measurement:
     """The published training on all training persons, test windows redrawn in every epoch."""
-    return _published(run, seed, "published recipe", trained=False)
+    return _trained(run, seed, chip_of(run, seed), "published recipe", published=True)
 
 
 def trained_twin(run: Run, seed: int) -> Measurement:
     """The paper's network with all its weights trained, from torch's start."""
-    return _trained(run, seed, None, "trained twin")
+    return _trained(run, seed, None, "trained twin", all_learn=True)
 
 
 def published_twin(run: Run, seed: int) -> Measurement:
     """The published `--trainable`: all learns, from the chip's weights behind the scalar."""
-    return _published(run, seed, "published twin", trained=True)
+    chip = chip_of(run, seed)
+    return _trained(run, seed, chip, "published twin", all_learn=True, published=True)
 
 
-def _trained(run: Run, seed: int, chip: object, row: str) -> Measurement:
-    evaluated = {"validation": run.data.validation, "test": run.data.test}
-    fit = limited(run, run.data.train.rows)
-    return measure_trained(
-        run, seed, _model(run, chip), recipe(run.config), fit, evaluated, scores,
-        row=row, frozen=chip is not None, note=_note(run, len(fit)),
-    )  # fmt: skip
-
-
-def _published(run: Run, seed: int, row: str, *, trained: bool) -> Measurement:
-    model = _model(run, chip_of(run, seed), trained=trained)
-    rows = np.sort(np.concatenate([run.data.train.rows, run.data.validation.rows]))
+def _trained(
+    run: Run,
+    seed: int,
+    chip: Chip | None,
+    row: str,
+    *,
+    all_learn: bool = False,
+    published: bool = False,
+) -> Measurement:
+    data, paper = run.data, network(run.config)
+    readout = make_readout(paper.width, CLASSES)  # its depth is not handed over in the script
+    model = GradientClassifier(paper, chip, readout, trained=all_learn, device=run.device)
+    rows, evaluated = data.train.rows, {"validation": data.validation, "test": data.test}
+    if published:
+        rows, evaluated = np.sort(np.r_[rows, data.validation.rows]), {"test": data.test}
     fit = limited(run, rows)
     return measure_trained(
-        run, seed, model, recipe(run.config), fit, {"test": run.data.test}, scores,
-        row=row, frozen=not trained, redraw=True, note=_note(run, len(fit)),
+        run, seed, model, recipe(run.config), fit, evaluated, scores, row=row,
+        frozen=not all_learn, redraw=published, note=_note(run, len(fit)),
     )  # fmt: skip
-
-
-def _model(run: Run, chip: object, *, trained: bool = False) -> CloudModel:
-    paper = network(run.config)
-    readout = make_readout(paper.width, CLASSES)  # its depth is not handed over in the script
-    return GradientClassifier(paper, chip, readout, trained=trained, device=run.device)
-
-
-def limited(run: Run, rows: np.ndarray) -> WindowClouds:
-    """Training windows `rows`, or fewer: evenly over persons and gestures, which stand together."""
-    count = min(run.config.train_limit or len(rows), len(rows))
-    even = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
-    return WindowClouds("train", run.data.train.windows, even, run.config.events)
 
 
 def scores(model: CloudModel, source: WindowClouds) -> dict[str, float]:

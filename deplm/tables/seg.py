@@ -9,7 +9,7 @@ import numpy as np
 
 from deplm.data import seg_shapenet as shapenet_part
 from deplm.data.seg_categories import PARTS
-from deplm.data.seg_clouds import PartClouds, PartData
+from deplm.data.seg_clouds import PartData
 from deplm.network import SHAPENET_PART, PointNetwork, SetAbstraction
 from deplm.probe import seconds_a_cloud
 from deplm.segmentation import PartEncoder, PartNetwork
@@ -19,6 +19,7 @@ from deplm.tables.common import (
     abstractions,
     chip_of,
     epochs_note,
+    limited,
     note_of,
     products_of,
     real_samples,
@@ -35,6 +36,7 @@ from harness.cli import main
 from harness.config import constant
 from harness.errors import UserError
 from harness.protocol import Measurement, Metric, Row, Run, Table
+from rram import Chip
 
 PUBLISHED_EPOCHS = 101
 
@@ -174,48 +176,47 @@ def deplm_plus(run: Run, seed: int) -> Measurement:
 
 def paper_recipe(run: Run, seed: int) -> Measurement:
     """The published training: random weights frozen, all else trained; the epoch is chosen."""
-    model = PartSegmenter(
-        network(run.config), chip_of(run, seed),
-        read_noise=run.config.recipe_noise, device=run.device,
-    )  # fmt: skip
-    return _trained(run, seed, model, "paper recipe", frozen=True)
-
-
-def trained_twin(run: Run, seed: int) -> Measurement:
-    """The paper's network with all its weights trained, from torch's start, without noise."""
-    model = PartSegmenter(network(run.config), None, device=run.device)
-    return _trained(run, seed, model, "trained twin", frozen=False)
+    return _trained(run, seed, chip_of(run, seed), "paper recipe")
 
 
 def published_recipe(run: Run, seed: int) -> Measurement:
     """The published training on both training lists, all shapes' points redrawn in every epoch."""
-    return _published(run, seed, "published recipe", trained=False)
+    return _trained(run, seed, chip_of(run, seed), "published recipe", published=True)
+
+
+def trained_twin(run: Run, seed: int) -> Measurement:
+    """The paper's network with all its weights trained, from torch's start, without noise."""
+    return _trained(run, seed, None, "trained twin", all_learn=True)
 
 
 def published_twin(run: Run, seed: int) -> Measurement:
     """The published `--trainable`: all learns, from the chip's weights behind the scalar."""
-    return _published(run, seed, "published twin", trained=True)
+    chip = chip_of(run, seed)
+    return _trained(run, seed, chip, "published twin", all_learn=True, published=True)
 
 
-def _trained(run: Run, seed: int, model: PartSegmenter, row: str, *, frozen: bool) -> Measurement:
-    evaluated = {"validation": run.data.validation, "test": run.data.test}
-    fit = limited(run, run.data.train.rows)
+def _trained(
+    run: Run,
+    seed: int,
+    chip: Chip | None,
+    row: str,
+    *,
+    all_learn: bool = False,
+    published: bool = False,
+) -> Measurement:
+    data, noise = run.data, 0.0 if chip is None else run.config.recipe_noise
+    model = PartSegmenter(
+        network(run.config), chip, trained=all_learn, read_noise=noise, device=run.device
+    )
+    rows, evaluated = data.train.rows, {"validation": data.validation, "test": data.test}
+    if published:
+        rows, evaluated = train_and_validation(data), {"test": data.test}
+    fit = limited(run, rows)
+    how = f"{noise:.1%} read noise on the weights" if noise else ""
+    note = _note(run, epochs_note(run, PUBLISHED_EPOCHS, len(fit), "shapes"), how)
     return measure_trained(
         run, seed, model, recipe(run.config, move_features=True), fit, evaluated, part_scores,
-        row=row, frozen=frozen, note=_trained_note(run, model, len(fit)),
-    )  # fmt: skip
-
-
-def _published(run: Run, seed: int, row: str, *, trained: bool) -> Measurement:
-    model = PartSegmenter(
-        network(run.config), chip_of(run, seed),
-        trained=trained, read_noise=run.config.recipe_noise, device=run.device,
-    )  # fmt: skip
-    fit = limited(run, train_and_validation(run.data))
-    return measure_trained(
-        run, seed, model, recipe(run.config, move_features=True), fit,
-        {"test": run.data.test}, part_scores,
-        row=row, frozen=not trained, redraw=True, note=_trained_note(run, model, len(fit)),
+        row=row, frozen=not all_learn, redraw=published, note=note,
     )  # fmt: skip
 
 
@@ -226,17 +227,6 @@ def train_and_validation(data: PartData) -> np.ndarray:
     """
     rows = np.union1d(data.train.rows, data.validation.rows)
     return np.setdiff1d(rows, data.test.rows)
-
-
-def limited(run: Run, rows: np.ndarray) -> PartClouds:
-    """Training shapes `rows`, or fewer: evenly over the categories, which stand together."""
-    count = min(run.config.train_limit or len(rows), len(rows))
-    return replace(run.data.train, rows=rows[np.linspace(0, len(rows) - 1, count).astype(int)])
-
-
-def _trained_note(run: Run, model: PartSegmenter, shapes: int) -> str:
-    noise = "" if model.chip is None else f"{run.config.recipe_noise:.1%} read noise on the weights"
-    return _note(run, epochs_note(run, PUBLISHED_EPOCHS, shapes, "shapes"), noise)
 
 
 def _note(run: Run, *parts: str) -> str:
