@@ -33,6 +33,7 @@ LIMITS_KB = (0, 1, 8, 64)  # sizes of files that the system allows in turn
 SMALL = "2m"  # size of the file system that fills up
 LONGEST_S = 900
 SEED = 15
+INTERRUPTED = (130, -signal.SIGINT)  # the latter before Python has begun
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Ended:
         lines = [line for line in self.errors.splitlines() if line.startswith("error:")]
         if "Traceback" in self.errors:
             return f"traceback: {self.errors.splitlines()[-1]}"
-        if self.status not in (0, None, 2, 130):
+        if self.status not in (0, None, 2, *INTERRUPTED):
             return f"status {self.status}: {self.errors[-200:]}"
         if self.status == 2 and len(lines) != 1:
             return f"{len(lines)} lines of error"
@@ -133,7 +134,7 @@ def try_kills(script: Script, moments: int, rng: random.Random) -> list:
             script.afresh()
             continue
         killed += 1
-        if ended.fault or (how == signal.SIGINT and ended.status != 130):
+        if ended.fault or (how == signal.SIGINT and ended.status not in INTERRUPTED):
             wrong += 1
             say(script.table, how.name, ended.fault or f"status {ended.status}")
         if killed % 3 == 0 or killed == moments:
