@@ -104,8 +104,13 @@ def score_pool(
         pool: their labels.
         similarity: of embeddings.
         top1_only: see `score_names`.
+
+    Raises:
+        UserError: embeddings of a training that diverged.
     """
     alike = similarity(first, second)
+    if not torch.isfinite(alike).all():
+        raise UserError("embeddings are no finite numbers: choose a lower learning rate (--set)")
     here, there = (torch.from_numpy(labels).to(alike.device) for labels in pool.labels)
     if top1_only:
         return [topk_accuracy(alike, here, there).item()]

@@ -68,3 +68,9 @@ def test_bad_pools():
         first_items(labels, [], 1)
     with pytest.raises(UserError, match="1 or more"):
         first_items(labels, [0], 0)
+
+
+def test_embeddings_that_diverged_are_no_figures():
+    x, labels = torch.full((2, 3), torch.nan), np.arange(2)
+    with pytest.raises(UserError, match="no finite numbers"):
+        score_pool(x, x, Pool((labels, labels), (labels, labels)), cosine)
