@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -244,7 +244,7 @@ def from_chip(
     if not read_config.read_noise:
         return fixed
     if read_config.noise_per == "batch":
-        return replace(fixed, reread=lambda *key: _reread(spec, chip, arrays, scale, key))
+        return replace(fixed, reread=partial(_reread, spec, chip, arrays, scale))
     variances = [array.variance.numpy() for array in arrays]
     # A square scales with the square: once more by the same factor.
     variances = _scaled(spec, _scaled(spec, variances, scale), scale)
@@ -253,7 +253,7 @@ def from_chip(
 
 
 def _reread(
-    spec: ReservoirSpec, chip: Chip, arrays: list[Crossbar], scale: float, key: tuple[int, int]
+    spec: ReservoirSpec, chip: Chip, arrays: list[Crossbar], scale: float, *key: int
 ) -> Reservoir:
     seed = chip.generator("read", *key).integers(2**63)
     generator = torch.Generator().manual_seed(int(seed))

@@ -127,6 +127,16 @@ def test_chips_and_reads_reach_the_features():
     assert not np.allclose(features[0], features[1]) and not np.allclose(features[0], features[3])
 
 
+@pytest.mark.parametrize(
+    "read", [ReadConfig(0.05, input_bits=4), ReadConfig(0.05, noise_per="batch")]
+)
+def test_noisy_networks_survive_another_process(read):
+    X, y = clouds(30)
+    model = DEPLMClassifier(SMALL, read=read, readout=ONE).fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.decision_function(X), model.decision_function(X))
+
+
 class OnRows(DEPLMClassifier):
     """Takes rows of numbers, as scikit-learn's checks give them: a point for each number."""
 
@@ -295,6 +305,7 @@ def test_bad_clouds_are_refused_with_what_was_got_and_expected():
         DEPLMClassifier(SMALL).predict(X)
 
 
+@pytest.mark.filterwarnings("ignore:layer 2")
 @pytest.mark.parametrize(
     ("scale", "said"), [(100, "hold a single point"), (1e-3, "the same points")]
 )

@@ -60,6 +60,19 @@ def test_own_chip_noise_and_features(fitted):
     assert not np.array_equal(other.decision_function(X), fitted.decision_function(X))
 
 
+@pytest.mark.parametrize("noise_per", ["product", "batch"])
+def test_noisy_liquids_survive_another_process_and_a_file(noise_per, tmp_path):
+    X, y = spikes()
+    read = ReadConfig(0.05, noise_per=noise_per)
+    model = LSMClassifier(60, const=0.15, read=read, readout=ONE).fit(X, y)
+    scores = model.decision_function(X)
+    for again in (
+        pickle.loads(pickle.dumps(model)),
+        LSMClassifier.load(model.save(tmp_path / "m")),
+    ):
+        np.testing.assert_array_equal(again.decision_function(X), scores)
+
+
 class OnRows(LSMClassifier):
     """Takes rows of numbers, as scikit-learn's checks give them: a channel for every level."""
 
