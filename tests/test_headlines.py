@@ -21,3 +21,8 @@ TABLES = [f"deplm.tables.{name}" for name in ("image", "dvs", "seg")] + [
 def test_headlines_are_rows(module):
     table = importlib.import_module(module).TABLE
     assert set(table.headlines) <= {row.name for row in table.rows}
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_auto_can_time_the_encoder_of_every_table(module):
+    assert importlib.import_module(module).TABLE.probe is not None

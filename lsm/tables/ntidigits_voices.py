@@ -22,6 +22,7 @@ from harness.protocol import Measurement, Metric, Row, Run, Table
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet
+from lsm.probe import seconds_a_recording
 from lsm.spikes import SpikeTrains
 from lsm.tables.ntidigits import NtidigitsConfig, binned
 from lsm.tables.supervised import chip_plus, chip_ridge, counts_ridge, windowed_counts_ridge
@@ -153,6 +154,7 @@ TABLE = Table(
     ),
     load=load,
     figures=draw_figures,
+    probe=seconds_a_recording,
     next_step="bash lsm/run_ntidigits.sh",
 )
 
