@@ -66,7 +66,9 @@ class DeplmConfig(ChipConfig):
         300, "of the rows trained by gradient (published script)", low=1, smoke=1
     )
     batch_size: int = constant(1024, "clouds a step (published script)", low=2, smoke=64)
-    learning_rate: float = constant(0.005, "of Adam, at the start (published script)", low=0)
+    learning_rate: float = constant(
+        0.005, "of Adam, at the start (published script)", low=0, high=100
+    )
     weight_decay: float = constant(1e-4, "of Adam (published script)", low=0)
     step_epochs: int = constant(
         20, "epochs from one step of the learning rate to the next (published script)", low=1
@@ -76,7 +78,7 @@ class DeplmConfig(ChipConfig):
         1, "1: steps come an epoch early, as the published script has it; 0: they do not",
         low=0, high=1,
     )  # fmt: skip
-    lowest_rate: float = constant(0.0, "the learning rate falls no lower", low=0)
+    lowest_rate: float = constant(0.0, "the learning rate falls no lower", low=0, high=100)
     norm_momentum: float = constant(
         0.1, "of running batch-norm statistics, at the start (torch's default)", low=0, high=1
     )

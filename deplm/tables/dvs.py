@@ -63,7 +63,9 @@ class DvsConfig(DeplmConfig):
         200, "of the rows trained by gradient (published script)", low=1, smoke=1
     )
     batch_size: int = constant(512, "windows a step (published script)", low=2, smoke=16)
-    learning_rate: float = constant(0.01, "of Adam, at the start (published script)", low=0)
+    learning_rate: float = constant(
+        0.01, "of Adam, at the start (published script)", low=0, high=100
+    )
     train_limit: int | None = constant(
         None, "train the gradient rows on so many windows only; none for all", low=20
     )

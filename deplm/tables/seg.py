@@ -68,13 +68,17 @@ class SegConfig(DeplmConfig):
         101, "of the rows trained by gradient (published script)", low=1, smoke=1
     )
     batch_size: int = constant(256, "shapes a step (published script)", low=2, smoke=16)
-    learning_rate: float = constant(0.02, "of Adam, at the start (published script)", low=0)
+    learning_rate: float = constant(
+        0.02, "of Adam, at the start (published script)", low=0, high=100
+    )
     step_epochs: int = constant(
         28, "epochs between steps of learning rate and norm momentum (published script)", low=1
     )
     step_factor: float = constant(0.5, "of the learning rate, a step (published script)", low=0)
     steps_early: int = constant(0, "1: steps come an epoch early", low=0, high=1)
-    lowest_rate: float = constant(1e-5, "the rate falls no lower (published script)", low=0)
+    lowest_rate: float = constant(
+        1e-5, "the rate falls no lower (published script)", low=0, high=100
+    )
     norm_factor: float = constant(0.5, "of norm_momentum, a step (published script)", low=0, high=1)
     dropout: float = constant(0.0, "largest ratio of points dropped of a shape", low=0, high=1)
     smallest_scale: float = constant(0.8, "smallest factor on a shape (published script)", low=0)

@@ -128,7 +128,7 @@ class BrainVisualConfig(ZeroShotConfig):
     )  # fmt: skip
     choices: int = constant(20, "random choices of four unseen letters", low=1, high=1000, smoke=4)
     choice_batch: int = constant(128, "pairs a step in the rows over many choices", low=2)
-    choice_rate: float = constant(3e-3, "of Adam in the rows over many choices", low=1e-9)
+    choice_rate: float = constant(3e-3, "of Adam in the rows over many choices", low=1e-9, high=100)
     choice_epochs: int = constant(12, "epochs of the rows over many choices", low=1, smoke=2)
     component_windows: int = constant(
         8, "time windows of the neural reservoir before principal components", low=1, high=201

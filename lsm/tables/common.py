@@ -39,7 +39,7 @@ class ZeroShotConfig(LsmConfig):
         3, "choices of further classes left out, on which epochs are chosen", low=1, smoke=2
     )
     temperature: float = constant(1.0, "of the contrastive loss (LSM, code)", low=1e-4)
-    learning_rate: float = constant(1e-3, "of Adam (LSM, code)", low=1e-9)
+    learning_rate: float = constant(1e-3, "of Adam (LSM, code)", low=1e-9, high=100)
     batch_size: int = constant(8, "pairs a step (LSM, code)", low=2)
     epochs: int = constant(100, "of the projections (LSM, code)", low=1, smoke=4)
     layers: int = constant(1, "linear layers of a projection (LSM, code: OneFC)", low=1, high=3)
@@ -50,7 +50,9 @@ class ZeroShotConfig(LsmConfig):
         False, "features are spikes a window, not a step (not visible in the published code)"
     )
     rival_windows: int = constant(5, "time windows of the rows of event counts", low=1, high=49)
-    prototype_rate: float = constant(1e-3, "of Adam in the prototype rows (LSM, code)", low=1e-9)
+    prototype_rate: float = constant(
+        1e-3, "of Adam in the prototype rows (LSM, code)", low=1e-9, high=100
+    )
     prototype_epochs: int = constant(100, "of the prototype rows (LSM, code)", low=1, smoke=2)
     prototype_batch: int = constant(
         1568, "pairs a step of the prototype rows (LSM, code: all of them)", low=2
@@ -58,7 +60,7 @@ class ZeroShotConfig(LsmConfig):
     prototype_temperature: float = constant(
         1.0, "what squared distances are divided by (LSM, code: none)", low=1e-4
     )
-    trained_rate: float = constant(1e-3, "of Adam in the SRNN rows (LSM, code)", low=1e-9)
+    trained_rate: float = constant(1e-3, "of Adam in the SRNN rows (LSM, code)", low=1e-9, high=100)
     trained_epochs: int = constant(100, "of the SRNN rows (LSM, code)", low=1, smoke=1)
     trained_width: int = constant(64, "of SRNN-CLIP's common space (LSM, code)", low=1)
     trained_normalised: bool = constant(

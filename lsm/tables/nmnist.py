@@ -45,7 +45,7 @@ class NmnistConfig(SupervisedConfig):
         100, "of the published readout (LSM, lsm_sim_gaussian.py)", low=1
     )
     readout_learning_rate: float = constant(
-        1e-4, "of the published readout (LSM, lsm_sim_gaussian.py)", low=0
+        1e-4, "of the published readout (LSM, lsm_sim_gaussian.py)", low=0, high=100
     )
     large_neurons: int = constant(2000, "of the larger LSM+", low=1, high=4000, smoke=300)
     large_gain: float = constant(
@@ -71,9 +71,9 @@ class NmnistConfig(SupervisedConfig):
         0.03, "scale of the first weights of SRNN-ANN and SRNN-SNN (LSM, run_srnn_*.sh)", low=0
     )
     srnn_learning_rate: float = constant(
-        1e-4, "of Adam in SRNN-ANN and SRNN-SNN (LSM, train_srnn_*.py)", low=0
+        1e-4, "of Adam in SRNN-ANN and SRNN-SNN (LSM, train_srnn_*.py)", low=0, high=100
     )
-    rnn_learning_rate: float = constant(5e-4, "of Adam in RNN (LSM, train_rnn.py)", low=0)
+    rnn_learning_rate: float = constant(5e-4, "of Adam in RNN (LSM, train_rnn.py)", low=0, high=100)
 
 
 def load(run: Run) -> SpikeSet:

@@ -54,7 +54,7 @@ class NtidigitsConfig(SupervisedConfig):
         256, "of the published readout (LSM, run_lsm_gau_sim.sh)", low=1
     )
     readout_learning_rate: float = constant(
-        6e-4, "of the published readout (LSM, run_lsm_gau_sim.sh)", low=0
+        6e-4, "of the published readout (LSM, run_lsm_gau_sim.sh)", low=0, high=100
     )
     plus_windows: int = constant(4, "time windows in which LSM+ counts spikes", low=1, high=25)
     plus_membranes: int = constant(0, "times at which LSM+ reads membranes", low=0, high=25)
@@ -79,7 +79,9 @@ class NtidigitsConfig(SupervisedConfig):
         10.0, "of an utterance before that (LSM, train_srnn_ann.py: Dt, not overridden)", low=0.1
     )
     srnn_ann_batch_size: int = constant(100, "(LSM, train_srnn_ann.py)", low=1, smoke=20)
-    srnn_ann_learning_rate: float = constant(5e-4, "of Adam (LSM, train_srnn_ann.py)", low=0)
+    srnn_ann_learning_rate: float = constant(
+        5e-4, "of Adam (LSM, train_srnn_ann.py)", low=0, high=100
+    )
     srnn_snn_threshold: float = constant(
         0.3, "Vth of hidden and output neurons, the only one (LSM, train_srnn_snn.py)", low=0
     )
@@ -91,14 +93,16 @@ class NtidigitsConfig(SupervisedConfig):
         1.0, "of an utterance before that (LSM, train_srnn_snn.py)", low=0.1
     )
     srnn_snn_batch_size: int = constant(128, "(LSM, run_srnn_snn.sh)", low=1, smoke=20)
-    srnn_snn_learning_rate: float = constant(2e-4, "of Adam (LSM, run_srnn_snn.sh)", low=0)
+    srnn_snn_learning_rate: float = constant(
+        2e-4, "of Adam (LSM, run_srnn_snn.sh)", low=0, high=100
+    )
     rnn_columns: int = constant(
         50, "an utterance is binned to (LSM, train_rnn.py: ts, not overridden)", low=1
     )
     rnn_steps: int = constant(30, "of these that the RNN sees, the first (LSM, run_rnn.sh)", low=1)
     rnn_bin_ms: float = constant(1.0, "of an utterance before that (LSM, train_rnn.py)", low=0.1)
     rnn_batch_size: int = constant(256, "(LSM, train_rnn.py)", low=1, smoke=20)
-    rnn_learning_rate: float = constant(9e-4, "of Adam (LSM, train_rnn.py)", low=0)
+    rnn_learning_rate: float = constant(9e-4, "of Adam (LSM, train_rnn.py)", low=0, high=100)
 
 
 def load(run: Run) -> SpikeSet:

@@ -1,11 +1,16 @@
 """Constants by --set: names, types and ranges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pytest
 
+from deplm.tables.dvs import DvsConfig
+from deplm.tables.image import ImageConfig
+from deplm.tables.seg import SegConfig
 from harness.config import checked, constant, describe, smoke_config, with_settings
 from harness.errors import UserError
+from lsm.tables.brain_visual import BrainVisualConfig
+from lsm.tables.nmnist import NmnistConfig
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,15 @@ def test_what_python_would_take_and_nobody_means_is_refused(setting, words):
     with pytest.raises(UserError, match=words) as error:
         with_settings(Chosen(), [setting])
     assert len(str(error.value)) < 300
+
+
+def test_no_table_takes_a_learning_rate_that_no_training_stands():
+    """As in: learning_rate=1e300 reports 9 % with a warning."""
+    rates = [
+        field
+        for config in (ImageConfig, DvsConfig, SegConfig, NmnistConfig, BrainVisualConfig)
+        for field in fields(config)
+        if field.name.endswith("_rate") and "prune" not in field.name
+    ]
+    assert len(rates) > 8
+    assert all(field.metadata["high"] <= 100 for field in rates), [f.name for f in rates]
