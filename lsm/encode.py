@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from harness import distributed
 from harness.devices import batch_that_fits
@@ -112,6 +113,7 @@ def encode(
     device: str = "cpu",
     compiled: bool = True,
     dtype: type = np.float32,
+    label: str | None = None,
 ) -> np.ndarray:
     """Run spike trains through a reservoir and read features from it (LSM paper, methods).
 
@@ -134,6 +136,7 @@ def encode(
         device: of torch; anything but "cpu" implies `compiled=False`.
         compiled: the event-driven compiled loop, else dense torch.
         dtype: of the membranes, np.float32 or np.float64.
+        label: of a progress bar, which shows on a terminal only; None: no bar.
 
     Returns:
         Features (B, features.width(neurons)), float32.
@@ -155,6 +158,7 @@ def encode(
         elif device != "cpu":
             batch = batch_that_fits(bytes_a_sample(spec, features, trains.steps), device)
     out = np.zeros((len(trains), features.width(spec.neurons)), np.float32)
+    bar = tqdm(total=len(trains), desc=label, unit=" samples", disable=None if label else True)
     for number, first in enumerate(range(0, len(trains), batch)):
         own = distributed.share(min(batch, len(trains) - first))
         if own.start == own.stop:
@@ -167,6 +171,8 @@ def encode(
             runs = [(slice(*span), run_dense(trains, weights, plan, span, seed, device, dtype))]
         for samples, states in runs:
             plan.write(states, out[samples])
+            bar.update(samples.stop - samples.start)
+    bar.close()
     return distributed.gathered(out)
 
 

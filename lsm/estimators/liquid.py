@@ -178,7 +178,8 @@ class LSMEncoder(TransformerMixin, SavedEstimator):
     def _encoded(self, trains: SpikeTrains, *, fitting: bool) -> np.ndarray:
         seed = 2 * self._chip.seed + (not fitting)  # of the read noise, as in the tables
         read = self._read_features
-        features = encode(trains, self.reservoir_, read, seed=seed, threads=self.threads)
+        options = {"threads": self.threads, "label": "fit" if fitting else "encode"}
+        features = encode(trains, self.reservoir_, read, seed=seed, **options)
         if fitting and not features[:, : self.neurons * read.windows].any():
             warnings.warn(
                 f"no neuron fired in {len(trains)} samples with {trains.density:.2%} of all steps "

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,7 +16,15 @@ from harness.config import smoke_config
 from harness.discriminative import DiscriminativeRidge
 from harness.protocol import Run
 from harness.readout import RidgeReadout
-from lsm import Chip, LSMClassifier, LSMEncoder, ReadConfig, SpikeTrains, StateFeatures
+from lsm import (
+    Chip,
+    LSMClassifier,
+    LSMEncoder,
+    ReadConfig,
+    SpikeTrains,
+    StateFeatures,
+    ZeroShotRetriever,
+)
 from lsm.data import nmnist as recordings
 from lsm.data.nmnist import Events
 from lsm.tables import nmnist
@@ -106,6 +115,22 @@ def test_all_checks_of_scikit_learn():
     checked = check_estimator(OnRows(ONE), on_fail=None)
     failed = [check["check_name"] for check in checked if check["status"] == "failed"]
     assert failed == [] and len(checked) > 40
+
+
+WITHOUT_ROWS = (
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_get_params_invariance",
+    "check_set_params",
+)
+
+
+@pytest.mark.parametrize("estimator", [LSMEncoder(), LSMClassifier(), ZeroShotRetriever()])
+@pytest.mark.parametrize("name", WITHOUT_ROWS)
+def test_checks_of_scikit_learn_that_need_no_rows(estimator, name):
+    getattr(estimator_checks, name)(type(estimator).__name__, estimator)
 
 
 @pytest.mark.parametrize("option", ["fit again", "clone", "pickle"])
