@@ -12,7 +12,7 @@ A candidate is an epoch, most often; it may be a penalty or a design as well.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -113,13 +113,6 @@ class EpochLog:
             self._checkpoint.save(progress, *self._state)
 
 
-class Choice(NamedTuple):
-    """What a rule chose: the candidate's number, and whether it passed the rule's floors."""
-
-    candidate: int
-    passed: bool = True
-
-
 @dataclass(frozen=True)
 class Best:
     """Base of two rules: the candidate that is best on some data, the first of equals.
@@ -132,9 +125,9 @@ class Best:
     data: ClassVar[str]
     score: str | None = None
 
-    def choose(self, history: History) -> Choice:
-        """The chosen candidate."""
-        return Choice(int(np.argmax(history.curve(self.data, self.score))))
+    def choose(self, history: History) -> int:
+        """Number of the chosen candidate."""
+        return int(np.argmax(history.curve(self.data, self.score)))
 
 
 class Validation(Best):
@@ -153,8 +146,8 @@ class Oracle(Best):
 class Published:
     """The published scripts' rule: the best on test data among those at or above some floors.
 
-    Of equals the last. When no candidate passes, the best one is shown all the same, marked as
-    not passed (the scripts print 0).
+    Of equals the last. When no candidate passes, the best one is shown all the same (the scripts
+    print 0); `passing` says so.
 
     Attributes:
         score: name of the score; None: the first one.
@@ -165,11 +158,13 @@ class Published:
     score: str | None = None
     floors: Mapping[str, float] = field(default_factory=dict)
 
-    def choose(self, history: History) -> Choice:
-        """The chosen candidate."""
-        values = np.array(history.curve("test", self.score))
-        passing = np.array(
-            [all(s[name] >= low for name, low in self.floors.items()) for s in history.test]
-        )
+    def passing(self, history: History) -> np.ndarray:
+        """Which candidates are at or above the floors, (candidates,) of bool."""
+        floors = self.floors.items()
+        return np.array([all(s[name] >= low for name, low in floors) for s in history.test])
+
+    def choose(self, history: History) -> int:
+        """Number of the chosen candidate."""
+        values, passing = np.array(history.curve("test", self.score)), self.passing(history)
         allowed = np.where(passing, values, -np.inf) if passing.any() else values
-        return Choice(int(np.flatnonzero(allowed == allowed.max())[-1]), bool(passing.any()))
+        return int(np.flatnonzero(allowed == allowed.max())[-1])

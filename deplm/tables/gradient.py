@@ -85,10 +85,10 @@ def chosen_values(history: History) -> dict[str, float]:
 
     The published scripts keep the best epoch of every metric separately.
     """
-    chosen = Validation().choose(history).candidate if history.validation else -1
+    chosen = Validation().choose(history) if history.validation else -1
     values = dict(history.test[chosen])
     for name in history.test[0]:
-        best = Published(score=name).choose(history).candidate
+        best = Published(score=name).choose(history)
         values[f"{name} ({Published.name})"] = history.test[best][name]
     return values
 

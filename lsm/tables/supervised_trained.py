@@ -45,8 +45,8 @@ class Histories(NamedTuple):
 
     def values(self) -> dict[str, float]:
         """Test accuracy of the epoch that each protocol chooses, by `Metric.key`."""
-        chosen = Validation().choose(self.split).candidate
-        best = Published().choose(self.everything).candidate
+        chosen = Validation().choose(self.split)
+        best = Published().choose(self.everything)
         return {
             "accuracy": self.split.test[chosen]["accuracy"],
             f"accuracy {PUBLISHED}": self.everything.test[best]["accuracy"],

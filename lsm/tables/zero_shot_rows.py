@@ -182,7 +182,7 @@ class DistributionRow:
         scores = score_models_of(run, seed, models, splits, selection, size, **options)
         name_seen, name_unseen = (top1(self.directions.both[0], pool) for pool in POOLS)
         seen, unseen, best = (
-            [h.test[rule.choose(h).candidate][rule.score] for h in scores.histories]
+            [h.test[rule.choose(h)][rule.score] for h in scores.histories]
             for rule in (Validation(name_seen), Validation(name_unseen), Oracle(name_unseen))
         )
         values = {f"unseen top-1, {key}": float(of(unseen)) for key, of in SUMMARIES.items()}
@@ -227,7 +227,7 @@ def validated(history: History, directions: Sequence[str]) -> dict[str, float]:
     values = {}
     for direction in directions:
         for pool in POOLS:
-            chosen = Validation(top1(direction, pool)).choose(history).candidate
+            chosen = Validation(top1(direction, pool)).choose(history)
             for k in TOP_K:
                 name = f"{direction}, {pool} top-{k}"
                 values[name] = history.test[chosen][name]
@@ -244,16 +244,13 @@ def published(history: History, floors: Figures) -> dict[str, float]:
     values = {}
     for direction, lowest in floors.items():
         rule = published_rule(direction, lowest)
-        chosen = rule.choose(history).candidate
+        chosen = rule.choose(history)
         for pool in POOLS:
             name = top1(direction, pool)
             values[f"{name} (published)"] = history.test[chosen][name]
         if rule.floors:
-            passing = [
-                all(scores[name] >= low for name, low in rule.floors.items())
-                for scores in history.test
-            ]
-            values[f"{direction}, {PASSING} (published)"] = float(sum(passing))
+            passing = rule.passing(history)
+            values[f"{direction}, {PASSING} (published)"] = float(passing.sum())
     return values
 
 
