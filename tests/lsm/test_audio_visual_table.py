@@ -92,7 +92,9 @@ def epochs(*scores):
 def test_published_rule_by_hand():
     # Only epochs 1 and 2 pass 65 and 85; the best seen of all, epoch 3, does not.
     history = epochs((60, 99), (66, 86), (68, 85), (80, 84))
-    assert published_rule(FORWARD, (65, 85)).choose(history) == (2, True)
+    rule = published_rule(FORWARD, (65, 85))
+    assert rule.choose(history) == 2
+    assert rule.passing(history).tolist() == [False, True, True, False]
     values = published(history, {FORWARD: (65.0, 85.0), BACK: (None, None)})
     assert values[f"{FORWARD}, seen top-1 (published)"] == 68
     assert values[f"{FORWARD}, unseen top-1 (published)"] == 85  # that epoch's own
@@ -109,9 +111,9 @@ def test_published_rule_when_no_epoch_passes():
     assert values[f"{FORWARD}, epochs above the floors (published)"] == 0
     assert values[f"{FORWARD}, seen top-1 (published)"] == 70  # the best seen epoch
     assert values[f"{FORWARD}, unseen top-1 (published)"] == 10
-    assert Published(f"{FORWARD}, seen top-1", {f"{FORWARD}, unseen top-1": 85}).choose(
-        history
-    ) == (0, True)
+    rule = Published(f"{FORWARD}, seen top-1", {f"{FORWARD}, unseen top-1": 85})
+    assert rule.choose(history) == 0
+    assert rule.passing(history).tolist() == [True, False]
 
 
 def test_validation_by_hand():
