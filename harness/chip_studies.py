@@ -5,7 +5,7 @@ chip in the loop); where an ideal chip of the same cells exists, the network tha
 and fitted on that one is run on the imperfect chip too (without the loop).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -171,25 +171,15 @@ def for_subject(all_studies: Iterable[Study], *, spikes: bool, measured: bool) -
 
 
 def smaller(study: Study) -> Study:
-    """The first and the last point of every line, for a smoke run."""
-    lines: dict[str, list[Point]] = {}
-    for point in study.points:
-        lines.setdefault(point.line, []).append(point)
-    ends = (p for of in lines.values() for p in (of[:1] + of[1:][-1:]))
-    return study._replace(points=tuple(ends))
+    """Both ends of the first line and the last point of the last, for a smoke run."""
+    first = [point for point in study.points if point.line == study.points[0].line]
+    ends = dict.fromkeys([0, len(first) - 1, len(study.points) - 1])
+    return study._replace(points=tuple(study.points[n] for n in ends))
 
 
 def ideal(point: Point) -> Point:
     """The ideal chip of the same cells and size."""
     return Point(0.0, spread=point.spread, size=point.size)
-
-
-def values_of(points: Sequence[Point]) -> dict[str, list[float]]:
-    """x values of each line, in order."""
-    lines: dict[str, list[float]] = {}
-    for point in points:
-        lines.setdefault(point.line, []).append(point.value)
-    return lines
 
 
 def _sparsities() -> Iterator[Point]:
