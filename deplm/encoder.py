@@ -162,7 +162,7 @@ def encode(
         return indices, outputs
 
     threads = threads if torch.device(device).type == "cpu" else 1
-    batches = source.in_batches(size=batch_size(source, encoders[0], device))
+    batches = source.in_batches(size=batch_size(source, network, device, encoders[0].read_config))
     batches = batches[distributed.share(len(batches))]
     clouds = sum(map(len, batches))
     with tqdm(total=clouds, desc=label, unit=" clouds", disable=None) as bar:
@@ -171,21 +171,27 @@ def encode(
             bar.update(len(indices))
 
 
-def batch_size(source: CloudSet, encoder: Encoder, device: torch.device | str) -> int:
+def batch_size(
+    source: CloudSet,
+    network: CloudNetwork,
+    device: torch.device | str,
+    read_config: ReadConfig = ReadConfig(),
+) -> int:
     """Clouds of a batch: on a GPU, whose sampling takes one step a centre, as many as fit.
 
     Where read noise lasts a batch its size is the set's own on any device.
 
     Args:
         source: of the clouds.
-        encoder: with its network.
+        network: that encodes them.
         device: where it computes.
+        read_config: how the chip is read.
     """
-    per_batch = encoder.read_config.read_noise and encoder.read_config.noise_per == "batch"
+    per_batch = read_config.read_noise and read_config.noise_per == "batch"
     if torch.device(device).type == "cpu" or per_batch:
         return source.batch_size
     points = source.clouds(np.arange(1)).points.shape[1]
-    return batch_that_fits(encoder.network.bytes_a_cloud(points), device)
+    return batch_that_fits(network.bytes_a_cloud(points), device)
 
 
 def encode_all(

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from deplm.encoder import batch_size
 from deplm.network import Batch, CloudNetwork
 from deplm.points import CloudSet
 from deplm.training.augment import Augmentation, AugmentedSet
@@ -213,7 +214,7 @@ def predictions(model: CloudModel, source: CloudSet) -> Iterator[tuple[np.ndarra
     def scored(indices: np.ndarray) -> np.ndarray:
         return model([model.network.batch(source, indices, device)]).cpu().numpy()
 
-    batches = source.in_batches()
+    batches = source.in_batches(size=batch_size(source, model.network, device))
     yield from zip(batches, map_in_order(scored, batches), strict=True)
 
 

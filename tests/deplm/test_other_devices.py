@@ -91,9 +91,10 @@ def test_large_batches_of_a_gpu_give_the_features_of_small_ones(config, monkeypa
         "deplm.encoder.batch_that_fits", lambda size, device: sizes.append(size) or 12
     )
     per_batch = config.noise_per == "batch"
-    assert batch_size(source, encoder, "cuda") == (source.batch_size if per_batch else 12)
-    assert batch_size(source, encoder, "cpu") == source.batch_size < 12
-    monkeypatch.setattr("deplm.encoder.batch_size", lambda *_: batch_size(source, encoder, "cuda"))
+    on_gpu = batch_size(source, clouds.SMALL, "cuda", config)
+    assert on_gpu == (source.batch_size if per_batch else 12)
+    assert batch_size(source, clouds.SMALL, "cpu", config) == source.batch_size < 12
+    monkeypatch.setattr("deplm.encoder.batch_size", lambda *_: on_gpu)
     large = encode_all(source, [encoder])[0]
     np.testing.assert_allclose(large, small, atol=1e-5)
     assert all(size > 0 for size in sizes)
