@@ -21,7 +21,7 @@ from deplm.data.stand_ins.dvs_gesture import write_stand_in
 from deplm.encoder import FrozenEncoder, calibration_batches, encode_all
 from deplm.network import DVS_GESTURE, PointNetwork, SetAbstraction
 from deplm.plus import DvsPlusEncoder, DvsPlusNetwork, pool
-from deplm.tables.common import with_effects
+from deplm.tables.common import real_samples, with_effects
 from deplm.tables.dvs import TABLE, DvsConfig, load, network, plus_network
 from deplm.tables.dvs_ridge import GestureRow, drawn_rows, measure_chips
 from deplm.tables.rivals import CountEncoder, EventCounts
@@ -257,6 +257,19 @@ def test_the_real_layout_runs(tmp_path):
     status, rows = run(tmp_path / "results", "--data", tmp_path, "--seeds", 1, *settings)
     assert status == 0 and rows[0]["data"]["kind"] == "real"
     assert "difficulty" not in rows[0]["note"]
+
+
+def test_samples_are_named_in_the_data_folder_or_by_a_path(tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "1.bs2").touch()
+    run = Run(DvsConfig(), [0], "cpu", tmp_path, tmp_path)
+    for named in ("clips", str(folder)):
+        assert real_samples(run, named, INFO, "synthetic") == [folder / "1.bs2"]
+    assert real_samples(run, "clips", INFO, "real") == []
+    assert real_samples(run, None, INFO, "synthetic") == []  # the set's own folder is not there
+    with pytest.raises(UserError, match="no real samples"):
+        real_samples(run, str(tmp_path), INFO, "synthetic")
 
 
 def test_real_clips_are_classified_beside_the_stand_in(root, tmp_path, capsys):
