@@ -27,10 +27,10 @@ print(
 )
 
 digits = load_digits()
-images = np.kron(digits.images[:600], np.ones((1, 3, 3)))  # 24 x 24 pixels
+images = np.kron(digits.images[:400], np.ones((1, 3, 3)))  # 24 x 24 pixels
 for volts in (device.programming_voltage_v(sparsity=s) for s in (0.9, 0.5)):
     chip = Chip(device, seed=0, programming_voltage_v=volts)
-    model = DEPLMClassifier(chip=chip).fit(images[:400], digits.target[:400])
-    correct = model.score(images[400:], digits.target[400:600])
+    model = DEPLMClassifier(chip=chip).fit(images[:300], digits.target[:300])
+    correct = model.score(images[300:], digits.target[300:400])
     broken = device.broken_fraction(volts)
-    print(f"pulse of {volts:.2f} V, {broken:.0%} of cells broken: {correct:.1%} of 200 test images")
+    print(f"pulse of {volts:.2f} V, {broken:.0%} of cells broken: {correct:.1%} of 100 test images")

@@ -19,8 +19,8 @@ if len(sys.argv) > 1:
         images, labels = file["images"], file["labels"]
 else:
     digits = load_digits()
-    images = np.kron(digits.images[:600], np.ones((1, 3, 3)))  # 24 x 24 pixels
-    labels = digits.target[:600]
+    images = np.kron(digits.images[:500], np.ones((1, 3, 3)))  # 24 x 24 pixels
+    labels = digits.target[:500]
 
 X, X_test, y, y_test = train_test_split(images, labels, random_state=0, stratify=labels)
 model = DEPLMClassifier(chip=0).fit(X, y)

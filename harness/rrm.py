@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from harness import cli, datasets, report
 from harness.config import checked, with_settings
@@ -57,7 +58,7 @@ def samples_of(path: Path) -> Any:  # noqa: ANN401
     """
     try:
         loaded = np.load(path, allow_pickle=False)
-        samples = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
+        samples = loaded[loaded.files[0]] if isinstance(loaded, NpzFile) else loaded
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file, expected .npy or .npz") from error
     except (ValueError, OSError, EOFError, IndexError) as error:

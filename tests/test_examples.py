@@ -79,17 +79,17 @@ def blocks():
 def own_files(folder):
     """What the blocks read: two classes of images, clouds, events; a measured array and cells."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 300)
-    images = rng.integers(0, 100, (300, 24, 24))
+    labels = rng.integers(0, 2, 200)
+    images = rng.integers(0, 100, (200, 24, 24))
     images[labels == 1, :, 12:] += 100
     np.savez(folder / "my_images.npz", images=images, labels=labels)
-    points = rng.normal(0, 0.3, (300, 128, 3))
+    points = rng.normal(0, 0.3, (200, 128, 3))
     points[labels == 1, :, 2] = 0
     np.savez(folder / "my_clouds.npz", points=points, labels=labels)
-    sample = np.repeat(np.arange(300), 200)
+    sample = np.repeat(np.arange(200), 200)
     events = np.zeros(len(sample), [(name, int) for name in ("sample", "x", "y", "t", "p")])
     events["sample"], events["x"] = sample, rng.integers(0, 4, len(sample)) + 4 * labels[sample]
-    events["y"], events["t"] = rng.integers(0, 8, len(sample)), np.tile(np.arange(200), 300)
+    events["y"], events["t"] = rng.integers(0, 8, len(sample)), np.tile(np.arange(200), 200)
     np.save(folder / "my_events.npy", events)
     np.save(folder / "my_labels.npy", labels)
     cells = rng.normal(30, 5, (60, 40)) * (rng.random((60, 40)) < 0.5)
