@@ -66,8 +66,13 @@ def _draw_panel(axes: Axes, study: dict) -> None:
             label = f"{line}, {words}" if line else words
             axes.plot(x, mean, style, color=colour, lw=1.5, marker="o", ms=3, label=label)
             axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.15, lw=0)
+    axes.locator_params(axis="x", nbins=5)
     if study["log"]:
         axes.set_xscale("log")
+        values = sorted({point["value"] for point in study["points"]})
+        if values[-1] < 100 * values[0]:  # too few decades for their own marks
+            axes.set_xticks(values, [f"{v:g}" for v in values])
+            axes.minorticks_off()
     axes.set(xlabel=study["axis"].split(";")[0], ylabel=study["metric"])
     axes.grid(alpha=0.3)
 
