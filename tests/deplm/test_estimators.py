@@ -25,12 +25,8 @@ from deplm import (
 )
 from deplm.plus import ImagePlusNetwork, Window
 from deplm.points import image_points
-from deplm.tables import image
-from harness.config import smoke_config
-from harness.datasets import data_root
 from harness.discriminative import DiscriminativeRidge
 from harness.logistic import LogisticReadout
-from harness.protocol import Run
 from harness.readout import RidgeReadout
 from rram import UserError
 
@@ -310,40 +306,6 @@ def test_coordinates_that_do_not_suit_the_radii_are_told(scale, said):
     X, y = clouds(30)
     with pytest.warns(UserWarning, match=rf"layer 1, radius 0.3, clouds that span .*{said}"):
         DEPLMClassifier(SMALL, readout=ONE).fit(X * scale, y)
-
-
-@pytest.mark.parametrize(
-    ("row", "read"),
-    [
-        (image.discriminative_ridge, None),
-        pytest.param(
-            image.chip_effects, ReadConfig(0.02, input_bits=6), marks=pytest.mark.slow, id="effects"
-        ),
-    ],
-)
-def test_the_digits_of_the_table_on_its_tiny_data(row, read, tmp_path):
-    run = Run(smoke_config(image.ImageConfig), [0], "cpu", tmp_path, tmp_path, smoke=True)
-    run.data = data = image.load(run)
-    values = row(run, 0).values
-    readout, count = DiscriminativeRidge(steps=32), run.config.calibration_clouds
-    model = DEPLMClassifier(read=read, readout=readout, calibration_clouds=count)
-    model.fit(data.train.images, data.train.labels)
-    features, labels = model.transform(data.test.images), data.test.labels
-    for fitted, name in (
-        (model.readout_, "accuracy"),
-        (model.readout_.ridge_, "accuracy, plain ridge"),
-    ):
-        assert 100 * np.mean(fitted.predict(features) == labels) == pytest.approx(values[name])
-
-
-@pytest.mark.slow
-def test_the_digits_of_the_table_on_fashion_mnist():
-    data = image.fashion_mnist.load(data_root())
-    model = DEPLMClassifier(readout=DiscriminativeRidge(steps=32))
-    model.fit(data.train.images, data.train.labels)
-    features, labels = model.transform(data.test.images), data.test.labels
-    assert np.mean(model.readout_.predict(features) == labels) == pytest.approx(0.8282)
-    assert np.mean(model.readout_.ridge_.predict(features) == labels) == pytest.approx(0.8144)
 
 
 WITHOUT_ROWS = (
