@@ -27,7 +27,6 @@ from harness.errors import UserError
 from harness.files import in_use, locked, parsing, read_text, unwritable
 
 NOT_KEPT = "not kept for the next run"
-ROOM = 1 << 20  # bytes that a disk has to take, not to be called full
 FORMAT = 2  # of a kept folder, counts in its key
 SUMS = "SHA256SUMS"  # lines "<sha256> <size> <time of change in ns> <name>"
 
@@ -122,11 +121,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             temporary.chmod(0o755)  # mkdtemp makes it private
-            try:
-                yield temporary
-            except RuntimeError as error:  # HDF5's, of a full disk too
-                _try_room(temporary)
-                raise error
+            yield temporary
             _write_sums(temporary)
             if folder.exists():  # damaged, else nobody had asked for a new one
                 shutil.rmtree(folder)
@@ -135,12 +130,6 @@ def new_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise unwritable(folder, error, "--data names the data folder") from error
-
-
-def _try_room(folder: Path) -> None:
-    # Raises OSError where the folder takes no further file.
-    with (folder / "room").open("wb") as file:
-        file.write(bytes(ROOM))
 
 
 def _remove_left(folder: Path) -> None:

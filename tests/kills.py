@@ -22,6 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.test_setup import checkout as toy_checkout
+from tests.test_setup import run as run_toy
+from tests.test_setup import start as start_toy
 from tests.tried import keep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +35,7 @@ TABLES = {
 LIMITS_KB = (0, 1, 8, 64)  # sizes of files that the system allows in turn
 SMALL = "2m"  # size of the file system that fills up
 LONGEST_S = 900
+SET_UP = "set-up"
 SEED = 15
 INTERRUPTED = (130, -signal.SIGINT)  # the latter before Python has begun
 
@@ -191,6 +195,30 @@ def try_full_disk(script: Script) -> list:
     return [script.table, right + wrong, right, wrong]
 
 
+def try_set_up(moments: int, rng: random.Random) -> list:
+    """Kill the set-up of a fresh checkout at random moments; set up again, it has to work."""
+    right = wrong = 0
+    with tempfile.TemporaryDirectory(prefix="kills-") as parent:
+        began = time.monotonic()
+        run_toy(toy_checkout(Path(parent) / "whole"))
+        seconds = time.monotonic() - began
+        for number in range(moments):
+            folder = toy_checkout(Path(parent) / f"killed{number}")
+            process = start_toy(folder)
+            time.sleep(rng.uniform(0.05, 0.95) * seconds)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            again = run_toy(folder)
+            if again.stdout.endswith(f"{folder.name}\n"):
+                right += 1
+            else:
+                wrong += 1
+                say("set-up", "after a kill", again.stdout + again.stderr)
+            shutil.rmtree(folder)
+    return ["set-up of a small package", moments, right, 0, wrong]
+
+
 @contextlib.contextmanager
 def _small(folder: Path) -> Iterator[None]:
     mounted = subprocess.run(
@@ -216,13 +244,21 @@ def main() -> int:
         "runs at once": lambda script, _: try_at_once(script),
         "full disk": lambda script, _: try_full_disk(script),
     }
-    options.add_argument("--trials", nargs="+", choices=trials, default=list(trials))
+    names = [*trials, SET_UP]
+    options.add_argument("--trials", nargs="+", choices=names, default=names)
     options.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     options.add_argument("--moments", type=int, default=10, help="kills a script")
     options.add_argument("--write", action="store_true", help="keep the counts for the docs")
     chosen = options.parse_args()
     failed = 0
-    for table in chosen.tables:
+    if SET_UP in chosen.trials:
+        line = try_set_up(chosen.moments, random.Random(f"{SEED} {SET_UP}"))
+        print(f"{SET_UP:<14} {line}", flush=True)
+        failed += line[-1]
+        if chosen.write:
+            keep("kills", [line])
+    chosen.trials = [trial for trial in chosen.trials if trial != SET_UP]
+    for table in chosen.tables if chosen.trials else ():
         with tempfile.TemporaryDirectory(prefix="kills-") as folder:
             script = Script(table, Path(folder))
             print(f"{table}: {script.seconds:.0f} s when left alone", flush=True)

@@ -49,13 +49,20 @@ def checkout(folder):
     return folder
 
 
-def run(folder, cwd=None, **environment):
+def start(folder, cwd=None, **environment):
+    """run.sh of a checkout under way, in a process group of its own."""
     unset = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONSAFEPATH"}
     usual = {name: value for name, value in os.environ.items() if name not in unset}
     usual |= {"PYTHON": sys.executable, "PIP_NO_INDEX": "1"} | environment
-    return subprocess.run(
-        ["bash", folder / "run.sh"], env=usual, cwd=cwd or folder, capture_output=True, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = ["bash", folder / "run.sh"]
+    return subprocess.Popen(command, env=usual, cwd=cwd or folder, start_new_session=True, **pipes)
+
+
+def run(folder, cwd=None, **environment):
+    process = start(folder, cwd, **environment)
+    out, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
 def made(folder):

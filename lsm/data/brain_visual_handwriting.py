@@ -29,7 +29,7 @@ from harness.datasets import DatasetInfo, kind_of
 from harness.errors import UserError
 from harness.files import parsing, read_file
 from lsm import spikes
-from lsm.data.hdf5 import array_of, open_hdf5
+from lsm.data.hdf5 import array_of, new_hdf5, open_hdf5
 from lsm.data.mat5 import check_mat5
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import brain_visual_cortex, brain_visual_strokes
@@ -120,7 +120,7 @@ def write(path: Path, cubes: Mapping[str, np.ndarray], version: str = "5") -> No
         return
     if version != "7.3":
         raise UserError(f"MATLAB file of version {version!r}: 5 or 7.3")
-    with h5py.File(path, "w", userblock_size=USER_BLOCK) as file:
+    with new_hdf5(path, USER_BLOCK) as file:
         for letter, cube in cubes.items():
             stored = file.create_dataset(CUBE + letter, data=cube.T, compression="gzip")
             stored.attrs["MATLAB_class"] = np.bytes_(cube.dtype.name)

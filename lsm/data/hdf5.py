@@ -1,4 +1,4 @@
-"""HDF5 files of others: opened, and read array by array, without trusting what they say."""
+"""HDF5 files: those of others are read array by array without trust, ours are written in one go."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +20,25 @@ def open_hdf5(path: Path, what: str = "HDF5 file") -> Iterator[h5py.File]:
     read_file(path, limit=1 << 40, first=SIGNATURE)  # a regular file that may be read
     with parsing(path, what), h5py.File(path, "r") as file:
         yield file
+
+
+@contextmanager
+def new_hdf5(path: Path, user_block: int = 0) -> Iterator[h5py.File]:
+    """A file to fill in memory, written when the block ends.
+
+    HDF5 itself, on a disk that is full, goes on writing at the end of the program, and prints a
+    page about every time.
+
+    Args:
+        path: of the file.
+        user_block: bytes before its HDF5 part, zeros.
+    """
+    memory = {"driver": "core", "backing_store": False, "userblock_size": user_block or None}
+    with h5py.File(path.name, "w", track_order=False, **memory) as file:
+        yield file
+        file.flush()
+        content = file.id.get_file_image()
+    path.write_bytes(bytes(user_block) + content)
 
 
 def array_of(group: h5py.Group, name: str, where: str, *, axes: int, kinds: str) -> np.ndarray:

@@ -25,7 +25,7 @@ from harness.errors import UserError
 from harness.files import read_file
 from harness.parallel import map_in_order
 from lsm import spikes
-from lsm.data.hdf5 import array_of, member_of, open_hdf5
+from lsm.data.hdf5 import array_of, member_of, new_hdf5, open_hdf5
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import ntidigits_cochlea, ntidigits_spoken
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes, hear
@@ -188,7 +188,7 @@ def write(path: Path, splits: dict[str, Iterable[tuple[str, AudioSpikes]]]) -> N
         path: of the new file.
         splits: "train" and "test", each with (name, spikes); names end in `-<digits>`.
     """
-    with h5py.File(path, "w", track_order=False) as file:
+    with new_hdf5(path) as file:
         for split, utterances in splits.items():
             names = []
             for name, spikes in utterances:

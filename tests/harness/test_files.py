@@ -196,15 +196,3 @@ def test_what_a_kill_left_half_done_goes_and_what_is_at_work_stays(tmp_path):
         with new_folder(tmp_path / "new"):
             pass
     assert not left.exists() and at_work.exists()
-
-
-def test_a_full_disk_is_known_whatever_the_library_says_of_it(tmp_path, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with pytest.raises(RuntimeError, match="of the code"), new_folder(tmp_path / "a"):
-        raise RuntimeError("of the code")
-    monkeypatch.setattr("harness.cache._try_room", full)
-    with pytest.raises(UserError, match="free some space"), new_folder(tmp_path / "a"):
-        raise RuntimeError("HDF5: unable to close file")
-    assert list(tmp_path.iterdir()) == []

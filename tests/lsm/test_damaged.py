@@ -2,6 +2,7 @@
 
 import shutil
 import wave
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -16,6 +17,7 @@ from harness.idx import read_idx, write_idx
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data import nmnist, ntidigits
+from lsm.data.hdf5 import new_hdf5
 from lsm.data.mat5 import check_mat5
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes
@@ -235,3 +237,23 @@ def test_no_more_choices_of_letters_than_there_are(unseen, most):
     assert len(set(chosen(most))) == most
     with pytest.raises(UserError, match=f"there are {most} of"):
         chosen(most + 1)
+
+
+@pytest.mark.parametrize("user_block", [0, 512])
+def test_hdf5_of_a_full_disk_is_one_error_of_the_system(tmp_path, monkeypatch, user_block):
+    def fill(file):
+        for n in range(40):
+            file[f"group/{n}"] = np.arange(n)
+
+    with h5py.File(tmp_path / "a", "w", userblock_size=user_block or None) as file:
+        fill(file)
+    with new_hdf5(tmp_path / "b", user_block) as file:
+        fill(file)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"), new_hdf5(tmp_path / "c", user_block) as file:
+        fill(file)
