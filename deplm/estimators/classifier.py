@@ -127,7 +127,6 @@ class DEPLMClassifier(
 
     Example:
         >>> import numpy as np
-    import torch
         >>> from deplm import DEPLMClassifier
         >>> rng = np.random.default_rng(0)
         >>> y = rng.integers(0, 2, 60)  # 0: bright on the left, 1: bright on the right
