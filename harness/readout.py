@@ -7,8 +7,6 @@ Three readouts of this package are closed-form, and a row's name says which it h
                            (Xiang et al., IEEE TNNLS 23:1738, 2012)
     balanced ridge         of object parts: a ridge for every category, its classes weighted
                            (`deplm.tables.seg_readout`), plain or discriminative
-
-Logistic regression is in `harness.logistic`.
 """
 
 from abc import abstractmethod
@@ -170,11 +168,7 @@ class RidgeReadout(Readout):
         self.products = products
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """See `Readout.fit`; sample_weight (n,), as of `partial_fit`, with one penalty only.
-
-        Raises:
-            UserError: weights and several penalties: a choice on held-out rows is not exact.
-        """
+        """See `Readout.fit`; sample_weight (n,), as of `partial_fit`, with one penalty only."""
         if sample_weight is None:
             return super().fit(X, y)
         if self.chooses:
@@ -192,9 +186,7 @@ class RidgeReadout(Readout):
         classes: np.ndarray | None = None,
         sample_weight: np.ndarray | None = None,
     ) -> Self:
-        """Add rows; `solve` or `choose_penalty` fits to all that were added.
-
-        With one penalty `predict` fits by itself.
+        """Add rows; `solve`, `choose_penalty` or, with one penalty, `predict` fits to them all.
 
         Args:
             X: features (n, D).
