@@ -15,7 +15,7 @@ from scipy.special import ndtri
 LANES = 32  # a block of neurons is so many wide, or a small multiple
 WIDEST = 16  # that multiple at most
 # Of a block's weights. Long rows pay, even where a block outgrows the second-level cache: with read
-# noise, 2,048 neurons took 1.7 times as long in blocks of 1.2 MB on a busy AMD EPYC with 1 MB of it.
+# noise, 2,048 neurons took 1.7 times as long in blocks of 1.2 MB on a busy AMD EPYC of 1 MB.
 BLOCK_BYTES = 5_000_000
 VISIT_COST = 3  # of a block to a sample, in units of LANES neurons
 ROWS_AT_ONCE = 4  # rows added in 16 bits before the sum is widened to 32
