@@ -11,7 +11,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 RECORDS, PAGE = DOCS / "robustness.json", DOCS / "robustness.md"
 HEADS = {
     "fuzz": ("file", "mutations", "loaded, and plausible", "refused in one line", "escaped"),
-    "kills": ("what", "times", "same digits after it", "left over", "otherwise"),
+    "kills": ("what", "kills", "runs to the end after them, same digits", "left over", "wrong"),
     "runs at once": ("what", "times", "all rows there, same digits", "otherwise"),
     "full disk": ("what", "times", "one line, then whole", "otherwise"),
 }
