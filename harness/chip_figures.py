@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from harness.errors import UserError
 from harness.figures import save
-from rram import DEPLM_40NM, LSM_40NM, Device
+from rram import DEPLM_40NM, Device
 from rram.allotment import MACRO, Tile
 
 COLOURS = ("#20303c", "#c8553d", "#6a8d73", "#8e6c8a", "#d9a441", "#4a7fb5")
@@ -78,14 +78,13 @@ def _draw_panel(axes: Axes, study: dict) -> None:
 
 
 def _show_voltages(axes: Axes, study: dict) -> None:
-    # The programming voltage under every sparsity, of the papers' cells.
-    device = {d.name: d for d in (DEPLM_40NM, LSM_40NM)}.get(study.get("device", DEPLM_40NM.name))
-    if device is None:
-        return
+    # The programming voltage beside every sparsity.
     values = sorted({point["value"] for point in study["points"]})
-    volts = [device.programming_voltage_v(v) for v in values]
-    words = ["all broken" if v == np.inf else f"{v:.2f} V" for v in volts]
-    labels = [f"{v:g}: {w}" for v, w in zip(values, words, strict=True)]
+    volts = study.get("volts") or {
+        f"{v:g}": DEPLM_40NM.programming_voltage_v(v) for v in values if v
+    }
+    words = {name: f"{name}: {v:.2f} V" for name, v in volts.items()}
+    labels = [words.get(f"{v:g}", f"{v:g}: all broken") for v in values]
     axes.set_xticks(values, labels, fontsize=7, rotation=50, ha="right")
     axes.set_xlabel("sparsity, and the pulse that leaves it")
 

@@ -194,15 +194,22 @@ def store(
     content = {"table": table.name, "title": table.title, "studies": {}}
     if path.exists():
         content = json.loads(path.read_text(encoding="utf-8"))
+    device = subject.source.device
     content["studies"][study.name] = {
         "title": study.title, "axis": study.axis, "log": study.log, "metric": subject.metric,
-        "sizes": subject.sizes, "device": subject.source.device.name,
+        "sizes": subject.sizes, "device": device.name, "volts": volts_of(device, study),
         "maps": [Path(m).name for m in subject.source.maps],
         **identity_of(subject, table, study),
         "seconds": seconds, "created": now(), "commit": commit(), "machine": machine("cpu"),
         "points": points,
     }  # fmt: skip
     write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def volts_of(device: Device, study: Study) -> dict[str, float]:
+    """Programming voltage in V of each sparsity of a study of it."""
+    values = {p.value for p in study.points if study.name == "sparsity" and p.value > 0}
+    return {f"{value:g}": device.programming_voltage_v(value) for value in sorted(values)}
 
 
 def identity_of(subject: Subject, table: Table, study: Study) -> dict[str, Any]:
