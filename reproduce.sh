@@ -69,7 +69,7 @@ for script in "${scripts[@]}"; do
     esac
 done
 printf '\n== the page of all results\n'
-"$PYTHON" -m harness.report_html "$results" || failed+=(harness.report_html)
+"$PYTHON" -m harness.report.html "$results" || failed+=(harness.report.html)
 echo "took     $SECONDS s in all"
 if [ ${#failed[@]} -gt 0 ]; then
     echo "error: failed: ${failed[*]}; what they print above says why. Run again to go on" >&2

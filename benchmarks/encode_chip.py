@@ -18,7 +18,7 @@ from deplm.encoder import FrozenEncoder, calibration_batches
 from deplm.layers import AbstractionLayer, everything
 from deplm.network import FASHION_MNIST, Batch
 from deplm.points import NoiseKey, gather
-from harness.parallel import torch_threads
+from harness.scale.parallel import torch_threads
 from rram import Chip, ReadConfig
 
 CASE, CLOUDS = "Fashion-MNIST", 32

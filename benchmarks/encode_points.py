@@ -29,7 +29,7 @@ from deplm.points import (
     three_nearest,
 )
 from deplm.segmentation import PART_NETWORK, PartEncoder, PartNetwork, interpolate, link
-from harness.parallel import cores, torch_threads
+from harness.scale.parallel import cores, torch_threads
 from rram import Chip
 from tests.oracles import point_network as oracle
 from tests.oracles import segment_network as segment_oracle

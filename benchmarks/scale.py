@@ -20,10 +20,10 @@ from benchmarks.timing import paired_medians, print_cases, write_benchmark
 from deplm import FASHION_MNIST, ArrayClouds, FrozenEncoder
 from deplm.encoder import calibration_batches, encode, encode_all
 from deplm.points import image_points
-from harness import distributed
 from harness.errors import UserError, exits_cleanly
-from harness.parallel import torch_threads
-from harness.shared_readout import SharedRidgeReadout
+from harness.readouts.shared import SharedRidgeReadout
+from harness.scale import distributed
+from harness.scale.parallel import torch_threads
 from lsm import NMNIST, from_chip
 from lsm import encode as encode_spikes
 from rram import LSM_40NM, Chip, ReadConfig

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from harness.datasets import project_root
-from harness.parallel import torch_threads
-from harness.records import check_writable, commit, machine, now, write_atomically
+from harness.data.datasets import project_root
+from harness.run.records import check_writable, commit, machine, now, write_atomically
+from harness.scale.parallel import torch_threads
 
 SHRINK = 8  # of samples and steps, with --smoke
 COLUMNS = ("case", "peer", "threads", "ms_ours", "ms_peer", "ratio", "agrees")

@@ -10,9 +10,9 @@ from tqdm import tqdm
 from deplm.layers import AbstractionLayer, Moments, RandomLayer
 from deplm.network import Batch, CloudNetwork, PointNetwork
 from deplm.points import CloudSet
-from harness import distributed
-from harness.devices import batch_that_fits
-from harness.parallel import map_in_order
+from harness.scale import distributed
+from harness.scale.devices import batch_that_fits
+from harness.scale.parallel import map_in_order
 from rram import Chip
 from rram.crossbar import ReadConfig
 from rram.errors import UserError
@@ -147,7 +147,7 @@ def encode(
     Yields:
         Indices (B,) of clouds, in order, and the features (B, ...) of each encoder: memory does
         not grow with the number of clouds. Where several processes share the work
-        (`harness.distributed`), those of this process alone.
+        (`harness.scale.distributed`), those of this process alone.
     """
     network = encoders[0].network
 

@@ -19,8 +19,8 @@ from deplm.encoder import FrozenEncoder
 from deplm.layers import AbstractionLayer
 from deplm.network import PointNetwork
 from deplm.points import Clouds, ball_query, farthest_point_sample, gather
-from harness.interchange import Graph, Value, add_readout
-from harness.readout import Readout
+from harness.readouts.interchange import Graph, Value, add_readout
+from harness.readouts.ridge import Readout
 from rram import UserError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import torch
 
 from deplm import kernels
 from deplm.points import Grouping, NoiseKey, gather
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 from rram import Chip, Crossbar, Pair
 from rram.crossbar import ReadConfig
 from rram.errors import UserError

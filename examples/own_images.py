@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from deplm import DEPLMClassifier
-from harness.discriminative import DiscriminativeRidge
+from harness.readouts.discriminative import DiscriminativeRidge
 
 if len(sys.argv) > 1:
     with np.load(sys.argv[1], allow_pickle=False) as file:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from harness.memory import limited_memory, memory_refused
+from harness.scale.memory import limited_memory, memory_refused
 from rram.errors import NoRealData, UserError
 
 __all__ = ["NoRealData", "UserError", "exits_cleanly"]

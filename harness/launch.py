@@ -1,7 +1,7 @@
 """Starts a program so that Ctrl-C ends it with one line from its first moment on.
 
     rrm image --smoke
-    python -m harness.launch harness.rrm image --smoke      the same, where `rrm` is not on the path
+    python -m harness.launch harness.run.rrm image --smoke   where `rrm` is not on the path
 
 torch takes seconds to import, in which Python would answer Ctrl-C by a traceback.
 """
@@ -18,15 +18,15 @@ def _end(*_: object) -> None:
 
 
 def rrm() -> int:
-    """The command `rrm`, see `harness.rrm`."""
+    """The command `rrm`, see `harness.run.rrm`."""
     _watch()
-    from harness.rrm import main
+    from harness.run.rrm import main
 
     return main()
 
 
 def _watch() -> None:
-    signal.signal(signal.SIGINT, _end)  # `harness.cli.main` sets its own
+    signal.signal(signal.SIGINT, _end)  # `harness.run.cli.main` sets its own
     signal.signal(signal.SIGTERM, _end)
 
 

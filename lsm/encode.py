@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from harness import distributed
-from harness.devices import batch_that_fits
 from harness.errors import UserError
-from harness.parallel import map_in_order
+from harness.scale import distributed
+from harness.scale.devices import batch_that_fits
+from harness.scale.parallel import map_in_order
 from lsm import kernels
 from lsm.neurons import LIFParameters, lif_step, rest
 from lsm.reservoir import Reservoir, ReservoirSpec
@@ -123,7 +123,7 @@ def encode(
 
     and at the end what `features` says of s and u. State is born and dropped in the call. The
     spikes are the same to the bit for any number of threads, compiled or not, on the CPU or a
-    GPU. Several processes run a share of each batch (`harness.distributed`), and all get all.
+    GPU. Several processes run a share of each batch (`harness.scale.distributed`), and all get all.
 
     Args:
         trains: B samples of T steps and C channels.

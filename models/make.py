@@ -14,9 +14,9 @@ import numpy as np
 
 from deplm import DEPLMClassifier
 from deplm.tables import image
-from harness.datasets import data_root, project_root
-from harness.discriminative import DiscriminativeRidge
-from harness.protocol import Run, Table
+from harness.data.datasets import data_root, project_root
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.run.protocol import Run, Table
 from lsm import LSMClassifier, ReadConfig
 from lsm.tables import nmnist_real
 

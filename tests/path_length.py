@@ -27,12 +27,12 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("rram", "harness", "deplm", "lsm")
 SETUP = {
-    "harness.config": "constants",
-    "harness.chips": "which chip",
-    "harness.datasets": "which folder",
-    "harness.distributed": "which process; where there is one, rows come back as they are",
-    "harness.parallel": "which thread",
-    "harness.protocol": "what rows share, and the split",
+    "harness.run.config": "constants",
+    "harness.run.chips": "which chip",
+    "harness.data.datasets": "which folder",
+    "harness.scale.distributed": "which process; where there is one, rows come back as they are",
+    "harness.scale.parallel": "which thread",
+    "harness.run.protocol": "what rows share, and the split",
     "rram.chip": "programming a chip",
     "rram.device": "programming a chip",
 }
@@ -102,8 +102,8 @@ def path_length(case: str, folder: Path) -> PathLength:
         case: one of `CASES`.
         folder: for the data.
     """
-    from harness.config import smoke_config
-    from harness.protocol import Run
+    from harness.run.config import smoke_config
+    from harness.run.protocol import Run
 
     module, pattern = CASES[case]
     table = importlib.import_module(module).TABLE

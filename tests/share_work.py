@@ -14,8 +14,8 @@ import torch
 from deplm import ArrayClouds, FrozenEncoder, PointNetwork, SetAbstraction
 from deplm.encoder import calibration_batches, encode, encode_all
 from deplm.tables.seg_readout import PartStatistics
-from harness import distributed
-from harness.shared_readout import SharedRidgeReadout
+from harness.readouts.shared import SharedRidgeReadout
+from harness.scale import distributed
 from lsm import ReservoirSpec, SpikeTrains, StateFeatures, from_chip
 from lsm import encode as encode_spikes
 from rram import LSM_40NM, Chip, ReadConfig

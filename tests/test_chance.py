@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
 from tests.chance import above_chance, assert_above_chance
 
 

@@ -98,7 +98,7 @@ def test_the_watch_sees_what_it_has_to_see(tmp_path):
 
 
 def test_pickled_arrays_in_a_cache_are_never_loaded(tmp_path):
-    from harness.cache import cached_arrays
+    from harness.data.cache import cached_arrays
 
     def make():
         return {"a": np.arange(3)}

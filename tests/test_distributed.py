@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import distributed
 from harness.errors import UserError
-from harness.shared_readout import SharedRidgeReadout
+from harness.readouts.shared import SharedRidgeReadout
+from harness.scale import distributed
 from tests import share_work
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -56,7 +56,9 @@ def test_rows_in_commands_are_rows_of_the_table(page):
         script, rows = COMMAND.search(code), re.search(r'--rows ((?:"[^"]+" ?)+)', code)
         if not script or not rows:
             continue
-        (name,) = re.findall(r"harness\.rrm (\w+)", (ROOT / script[1]).read_text(encoding="utf-8"))
+        (name,) = re.findall(
+            r"harness\.run\.rrm (\w+)", (ROOT / script[1]).read_text(encoding="utf-8")
+        )
         module, _, attribute = ANNOUNCED[name].partition(":")
         table = vars(import_module(module))[attribute]
         wanted = re.findall(r'"([^"]+)"', rows[1])

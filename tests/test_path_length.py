@@ -4,7 +4,7 @@ import pytest
 
 from tests.path_length import measure, path_length
 
-# Modules and frames today. Two modules of each are how any file is opened (`harness.files`).
+# Modules and frames today. Two modules of each are how any file is opened (`harness.data.files`).
 CEILINGS = {
     "Fashion-MNIST image": (17, 11),
     "N-MNIST recording": (16, 10),
@@ -23,7 +23,7 @@ def test_the_path_is_no_longer_than_it_was(case, tmp_path, monkeypatch):
 
 
 def test_calls_are_counted_as_a_reader_follows_them():
-    from harness.report import figure, text_table
+    from harness.report.pages import figure, text_table
 
     record = {
         "row": "a", "metric": "b", "unit": "%", "protocol": "validation", "paper": None,
@@ -31,5 +31,5 @@ def test_calls_are_counted_as_a_reader_follows_them():
         "encode_seconds": 0, "fixed_weights": 0, "trained_weights": 0, "note": "",
     }  # fmt: skip
     found = measure([lambda: figure(None), lambda: text_table([record])])
-    assert found.modules == ["harness.report"]
+    assert found.modules == ["harness.report.pages"]
     assert [name.split(":")[1] for name in found.frames] == ["text_table", "cells", "figure"]

@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from deplm.data.dvs_aedat import read_aedat, write_aedat
 from deplm.points import ball_query, farthest_point_sample, gather
+from harness.data.events import as_events, join_events, read_events_5byte, write_events_5byte
 from harness.errors import UserError
-from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
 from lsm.data import nmnist
 from lsm.data.ntidigits import Binning, bin_spikes
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes

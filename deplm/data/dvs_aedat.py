@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from harness.data.events import Events, as_events, check_events, join_events
+from harness.data.files import read_file
 from harness.errors import UserError
-from harness.events import Events, as_events, check_events, join_events
-from harness.files import read_file
 
 WIDTH = HEIGHT = 128  # pixels of the DVS128
 MAGIC = b"#!AER-DAT3.1"

@@ -10,7 +10,7 @@ import torch
 from deplm.data.dvs_windows import Windows
 from deplm.points import Clouds, CloudSet
 from harness.errors import UserError
-from harness.protocol import SPLIT_SEED, DataRecord
+from harness.run.protocol import SPLIT_SEED, DataRecord
 
 SHIFT_STREAM = 1
 

@@ -8,7 +8,7 @@ recordings are "denoised", and its scripts read files that already are, so the w
 import numpy as np
 from numba import njit
 
-from harness.events import Events
+from harness.data.events import Events
 
 NEVER = -(1 << 62)
 

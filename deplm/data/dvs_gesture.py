@@ -30,12 +30,12 @@ from deplm.data.dvs_windows import (
     window_begins,
 )
 from deplm.data.stand_ins.dvs_gesture import ensure_stand_in
-from harness import events as event_files
-from harness.cache import cached_arrays, checksum_of, key_of
-from harness.datasets import DatasetInfo, kind_of
+from harness.data import events as event_files
+from harness.data.cache import cached_arrays, checksum_of, key_of
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.events import Events, join_events, read_events_5byte
+from harness.data.files import inside, parsing, read_text, whole_number
 from harness.errors import UserError
-from harness.events import Events, join_events, read_events_5byte
-from harness.files import inside, parsing, read_text, whole_number
 
 INFO = DatasetInfo(
     name="DVS128 Gesture",

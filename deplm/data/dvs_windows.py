@@ -13,9 +13,9 @@ import numpy as np
 
 from deplm.data.dvs_aedat import HEIGHT, WIDTH
 from deplm.data.dvs_denoise import Denoiser
+from harness.data.events import Events, join_events, no_events
 from harness.errors import UserError
-from harness.events import Events, join_events, no_events
-from harness.memory import check_memory
+from harness.scale.memory import check_memory
 
 ARRAYS = ("xy", "t", "kept", "labels", "trials", "subjects")  # of `Windows`
 ORIGINS = ("label", "first event")

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from deplm.points import Clouds, CloudSet, image_points
-from harness import idx
-from harness.cache import key_of, stand_in
-from harness.datasets import DatasetInfo, kind_of, writable_root
+from harness.data import idx
+from harness.data.cache import key_of, stand_in
+from harness.data.datasets import DatasetInfo, kind_of, writable_root
+from harness.data.files import replacing
+from harness.data.idx import read_idx, write_idx
+from harness.data.vision import torchvision_datasets
 from harness.errors import UserError
-from harness.files import replacing
-from harness.idx import read_idx, write_idx
-from harness.protocol import DataRecord
-from harness.vision import torchvision_datasets
+from harness.run.protocol import DataRecord
 
 SIDE = 28
 CLASSES = (

@@ -8,7 +8,7 @@ import torch
 
 from deplm.data.seg_shapenet import PartShapes
 from deplm.points import Clouds, CloudSet
-from harness.protocol import DataRecord
+from harness.run.protocol import DataRecord
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from tqdm import tqdm
 from deplm.data import seg_categories
 from deplm.data.seg_categories import CATEGORIES
 from deplm.data.stand_ins.seg_shapenet import ensure_stand_in
-from harness.cache import cached_arrays, checksum_of, key_of
-from harness.datasets import DatasetInfo, kind_of
+from harness.data.cache import cached_arrays, checksum_of, key_of
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.files import inside, parsing, read_file, read_text
 from harness.errors import UserError
-from harness.files import inside, parsing, read_file, read_text
 
 INFO = DatasetInfo(
     name="ShapeNet-part",

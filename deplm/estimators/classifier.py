@@ -38,10 +38,10 @@ from deplm.plus import (
 )
 from deplm.points import CloudSet
 from deplm.segmentation import PartEncoder, PartNetwork
-from harness.estimators import SavedEstimator, check_classes
-from harness.model_file import Arrays
-from harness.protocol import train_rows_first
-from harness.readout import Readout, RidgeReadout
+from harness.readouts.estimators import SavedEstimator, check_classes
+from harness.readouts.model_file import Arrays
+from harness.readouts.ridge import Readout, RidgeReadout
+from harness.run.protocol import train_rows_first
 from rram import Chip, ReadConfig, UserError
 
 ENCODERS = {

@@ -19,9 +19,9 @@ from deplm.estimators.inputs import (
 )
 from deplm.network import PointNetwork
 from deplm.segmentation import PART_NETWORK, PartNetwork
-from harness.model_file import Arrays
-from harness.protocol import train_rows_first
-from harness.readout import Readout, RidgeReadout, Rows
+from harness.readouts.model_file import Arrays
+from harness.readouts.ridge import Readout, RidgeReadout, Rows
+from harness.run.protocol import train_rows_first
 from rram import Chip, ReadConfig, UserError
 
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))

@@ -1,6 +1,6 @@
 """Imperfections of the chip under the DEPLM tables: Fashion-MNIST, DVS128 Gesture, ShapeNet-part.
 
-`bash run_chip.sh` runs it; the list of studies is `harness.chip_studies`.
+`bash run_chip.sh` runs it; the list of studies is `harness.chip.studies`.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,13 +18,13 @@ from deplm.tables import dvs, image, seg
 from deplm.tables.chip_costs import compare, cpu_line
 from deplm.tables.seg_readout import Choice, PartReadout, PartStatistics, solve
 from deplm.training.seg_scores import score_shapes
-from harness.chip_costs import Line
-from harness.chip_runner import Subject, SubjectKind, main
-from harness.chip_studies import ChipSource, Point, Shapes
-from harness.config import constant
-from harness.parallel import map_in_order
-from harness.protocol import Run, Table
-from harness.readout import RidgeReadout
+from harness.chip.costs import Line
+from harness.chip.runner import Subject, SubjectKind, main
+from harness.chip.studies import ChipSource, Point, Shapes
+from harness.readouts.ridge import RidgeReadout
+from harness.run.config import constant
+from harness.run.protocol import Run, Table
+from harness.scale.parallel import map_in_order
 from rram import DEPLM_40NM
 
 PENALTIES = tuple(10.0**e for e in (-4, -3, -2, -1, 0))

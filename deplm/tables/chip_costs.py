@@ -10,9 +10,9 @@ import numpy as np
 
 from deplm.encoder import FrozenEncoder
 from deplm.tables.common import chip_of
-from harness.chip_costs import Line, line
-from harness.parallel import torch_threads
-from harness.protocol import Run
+from harness.chip.costs import Line, line
+from harness.run.protocol import Run
+from harness.scale.parallel import torch_threads
 from rram.cost import NEIGHBOUR, POINT, Product, Training, chip_cost, gpu_cost, training_cost
 
 MOPS = 1e-6

@@ -19,11 +19,11 @@ from deplm.network import CloudNetwork, SetAbstraction
 from deplm.points import CloudSet
 from deplm.training.augment import Augmentation
 from deplm.training.recipe import Recipe
-from harness.chips import ChipConfig, make_chip
-from harness.config import constant
-from harness.datasets import DatasetInfo
+from harness.data.datasets import DatasetInfo
 from harness.errors import UserError
-from harness.protocol import Run
+from harness.run.chips import ChipConfig, make_chip
+from harness.run.config import constant
+from harness.run.protocol import Run
 from rram import DEPLM_40NM, Chip
 from rram.cost import Product
 from rram.crossbar import ReadConfig

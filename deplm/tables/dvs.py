@@ -34,9 +34,9 @@ from deplm.tables.rivals import CountEncoder, EventCounts
 from deplm.training.classifiers import GradientClassifier
 from deplm.training.readout import make_readout
 from deplm.training.recipe import CloudModel, predictions
-from harness.cli import main
-from harness.config import constant
-from harness.protocol import DataRecord, Measurement, Metric, Row, Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import DataRecord, Measurement, Metric, Row, Run, Table
 from rram import Chip
 
 CLASSES = len(dvs_gesture.CLASSES)

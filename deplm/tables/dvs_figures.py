@@ -16,9 +16,9 @@ from deplm.data.dvs_gesture import (
     read_trials,
     recordings,
 )
-from harness.events import Events, join_events, read_events_5byte
-from harness.figures import draw_best_confusion, of_these_data, save, where
-from harness.protocol import Run
+from harness.data.events import Events, join_events, read_events_5byte
+from harness.report.figures import draw_best_confusion, of_these_data, save, where
+from harness.run.protocol import Run
 
 SNAPSHOTS_US = (0, 250_000, 500_000)  # begins of the short views of a clip
 SNAPSHOT_US, WHOLE_US = 60_000, 1_450_000  # lengths of a short view and of the long one

@@ -15,10 +15,10 @@ from deplm.data.dvs_clouds import EventData, WindowClouds, gesture_scores
 from deplm.data.dvs_gesture import CLASSES
 from deplm.encoder import Encoder, encode
 from deplm.tables.common import RidgeRow, Stopwatch, note_of
-from harness import distributed
-from harness.protocol import Measurement, Run
-from harness.readout import RidgeReadout, Rows
-from harness.shared_readout import SharedRidgeReadout
+from harness.readouts.ridge import RidgeReadout, Rows
+from harness.readouts.shared import SharedRidgeReadout
+from harness.run.protocol import Measurement, Run
+from harness.scale import distributed
 
 PENALTIES = tuple(10.0**e for e in (-3, -2, -1, 0, 1))
 BLOCK = 1024  # feature rows that enter the statistics at a time

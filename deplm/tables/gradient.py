@@ -9,10 +9,10 @@ from tqdm import tqdm
 from deplm.points import CloudSet
 from deplm.tables.common import DeplmConfig
 from deplm.training.recipe import CloudModel, Recipe, train
-from harness.chips import identity
-from harness.distributed import by_first
-from harness.protocol import Measurement, Run
-from harness.selection import EpochLog, History, Published, Validation
+from harness.run.chips import identity
+from harness.run.protocol import Measurement, Run
+from harness.run.selection import EpochLog, History, Published, Validation
+from harness.scale.distributed import by_first
 
 LAST_EPOCH = "beside the best on test data stands the last epoch: nothing is chosen there"
 Score = Callable[[CloudModel, CloudSet], dict[str, float]]  # scores in %, by name

@@ -32,13 +32,13 @@ from deplm.tables.image_figures import draw_figures
 from deplm.training.classifiers import FrozenClassifier, GradientClassifier
 from deplm.training.readout import make_readout
 from deplm.training.recipe import CloudModel, accuracy
-from harness.cli import main
-from harness.config import constant
-from harness.discriminative import DiscriminativeRidge
-from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
-from harness.logistic import LOGISTIC_PENALTIES, LogisticReadout
-from harness.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
-from harness.readout import RIDGE_PENALTIES, RidgeReadout, Rows
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
+from harness.readouts.logistic import LOGISTIC_PENALTIES, LogisticReadout
+from harness.readouts.ridge import RIDGE_PENALTIES, RidgeReadout, Rows
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import SPLIT_SEED, Measurement, Metric, Row, Run, Table, split
 from rram.crossbar import ReadConfig
 
 CLASSES = len(fashion_mnist.CLASSES)

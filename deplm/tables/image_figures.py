@@ -8,9 +8,9 @@ from matplotlib.ticker import FuncFormatter
 
 from deplm.data.image_fashion_mnist import CLASSES, INFO, ImageClouds
 from deplm.network import FASHION_MNIST
-from harness.chips import make_chip
-from harness.figures import draw_best_confusion, draw_chip, of_these_data, save, where
-from harness.protocol import Run
+from harness.report.figures import draw_best_confusion, draw_chip, of_these_data, save, where
+from harness.run.chips import make_chip
+from harness.run.protocol import Run
 from rram import DEPLM_40NM
 
 

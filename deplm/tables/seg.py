@@ -32,10 +32,10 @@ from deplm.tables.seg_figures import draw_figures
 from deplm.tables.seg_ridge import PartRow, measure_ridge
 from deplm.training.seg_scores import METRICS
 from deplm.training.segmenter import PartSegmenter, part_scores
-from harness.cli import main
-from harness.config import constant
 from harness.errors import UserError
-from harness.protocol import Measurement, Metric, Row, Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Row, Run, Table
 from rram import Chip
 
 PUBLISHED_EPOCHS = 101

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from deplm.data.seg_categories import CATEGORIES, Category
 from deplm.data.seg_clouds import PartClouds
-from harness.figures import best_with, draw_confusion, of_these_data, save, where
-from harness.protocol import Run
+from harness.report.figures import best_with, draw_confusion, of_these_data, save, where
+from harness.run.protocol import Run
 
 COLOURS = colormaps["tab10"].colors
 AZIMUTH, ELEVATION = np.radians(35), np.radians(22)  # from where shapes are looked at

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from deplm.data.seg_categories import CATEGORIES, PARTS
-from harness import distributed
-from harness.readout import RIDGE_PENALTIES, RidgeReadout
+from harness.readouts.ridge import RIDGE_PENALTIES, RidgeReadout
+from harness.scale import distributed
 from rram.errors import UserError
 
 BALANCES = (0.0, 0.25)  # a part of share s in its category weighs s^-balance a point
@@ -61,7 +61,7 @@ class PartStatistics:
         return self
 
     def of_all_processes(self) -> "PartStatistics":
-        """Statistics of the points that all processes have added, see `harness.distributed`.
+        """Statistics of the points that all processes have added, see `harness.scale.distributed`.
 
         Raises:
             UserError: this process has none.

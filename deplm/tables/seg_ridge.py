@@ -23,8 +23,8 @@ from deplm.training.seg_scores import (
     part_confusion,
     score_shapes,
 )
-from harness import distributed
-from harness.protocol import Measurement, Run
+from harness.run.protocol import Measurement, Run
+from harness.scale import distributed
 
 PENALTIES = tuple(10.0**e for e in (-9, -8, -7, -6, -5, -4, -3, -2))
 

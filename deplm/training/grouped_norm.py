@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from deplm import kernels
 from deplm.training.noisy_groups import NoisyGroups, noisy_group_sums
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 
 PART = 16  # clouds that a thread takes at a time
 

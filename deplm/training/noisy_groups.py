@@ -13,7 +13,7 @@ import torch
 
 from deplm.layers import PRODUCTS
 from deplm.points import Grouping
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 from rram import Crossbar
 
 

@@ -19,7 +19,7 @@ from deplm.points import CloudSet
 from deplm.training.augment import Augmentation, AugmentedSet
 from deplm.training.layers import GradientLayer
 from deplm.training.readout import SeededDropout
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 
 
 class CloudModel(nn.Module):

@@ -9,12 +9,12 @@ To add one:
    short, another shape, a label or channel out of range, NaN, empty) and raise `UserError` with one
    line: file, fault, remedy.
 3. `load(root)` makes the arrays of both splits with `split_arrays`, keeps them by
-   `harness.cache.cached_arrays` and gives `SpikeSet.from_arrays(...)`. `key_of` gets every file,
-   constant and module that the arrays depend on.
-4. A stand-in is written in the real form through `harness.cache.stand_in` and read by the same
+   `harness.data.cache.cached_arrays` and gives `SpikeSet.from_arrays(...)`. `key_of` gets every
+   file, constant and module that the arrays depend on.
+4. A stand-in is written in the real form through `harness.data.cache.stand_in` and read by the same
    loader.
 5. Name the `INFO` in `pyproject.toml` below `random_resistive_memory.datasets` and install again;
-   `python -m harness.datasets` then lists it.
+   `python -m harness.data.datasets` then lists it.
 6. Test it with a small file in the real form that the real loader reads.
 
 `nmnist` is the plainest example.

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness import idx
-from harness.cache import cached_arrays, key_of, stand_in
-from harness.datasets import DatasetInfo, kind_of
+from harness.data import idx
+from harness.data.cache import cached_arrays, key_of, stand_in
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.files import read_file
+from harness.data.idx import read_idx, write_idx
 from harness.errors import UserError
-from harness.files import read_file
-from harness.idx import read_idx, write_idx
 from lsm import spikes as spike_trains
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import brain_visual_strokes

@@ -24,10 +24,10 @@ import h5py
 import numpy as np
 from scipy.io import loadmat, savemat, whosmat
 
-from harness.cache import cached_arrays, key_of, stand_in
-from harness.datasets import DatasetInfo, kind_of
+from harness.data.cache import cached_arrays, key_of, stand_in
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.files import parsing, read_file
 from harness.errors import UserError
-from harness.files import parsing, read_file
 from lsm import spikes
 from lsm.data.hdf5 import array_of, new_hdf5, open_hdf5
 from lsm.data.mat5 import check_mat5

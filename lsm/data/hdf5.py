@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from harness.data.files import parsing, read_file
 from harness.errors import UserError
-from harness.files import parsing, read_file
 
 LARGEST_BYTES = 1 << 31  # of one array
 SIGNATURE = 8  # bytes

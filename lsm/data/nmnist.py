@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import event_camera
-from harness import events as event_files
-from harness.cache import cached_arrays, key_of, stand_in
-from harness.datasets import DatasetInfo, kind_of
+from harness.data import event_camera
+from harness.data import events as event_files
+from harness.data.cache import cached_arrays, key_of, stand_in
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.events import Events, read_events_5byte, write_events_5byte
+from harness.data.files import read_file
+from harness.data.idx import read_idx
 from harness.errors import UserError
-from harness.events import Events, read_events_5byte, write_events_5byte
-from harness.files import read_file
-from harness.idx import read_idx
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 from lsm import spikes
 from lsm.data.spike_set import SpikeSet, split_arrays
 from lsm.data.stand_ins import nmnist_camera

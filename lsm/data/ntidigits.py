@@ -19,11 +19,11 @@ import h5py
 import numpy as np
 from scipy.stats import rankdata
 
-from harness.cache import cached_arrays, key_of, stand_in
-from harness.datasets import DatasetInfo, kind_of
+from harness.data.cache import cached_arrays, key_of, stand_in
+from harness.data.datasets import DatasetInfo, kind_of
+from harness.data.files import read_file
 from harness.errors import UserError
-from harness.files import read_file
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 from lsm import spikes
 from lsm.data.hdf5 import array_of, member_of, new_hdf5, open_hdf5
 from lsm.data.spike_set import SpikeSet, split_arrays

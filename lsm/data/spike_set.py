@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from harness.protocol import DataRecord
+from harness.run.protocol import DataRecord
 from lsm.spikes import SpikeTrains
 
 
@@ -62,7 +62,7 @@ class SpikeSet:
 
 
 def split_arrays(split: str, trains: SpikeTrains, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays of one split, for `harness.cache.cached_arrays`.
+    """Arrays of one split, for `harness.data.cache.cached_arrays`.
 
     Args:
         split: "train" or "test".

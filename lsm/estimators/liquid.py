@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from harness.estimators import SavedEstimator, check_classes
-from harness.model_file import Arrays
-from harness.protocol import train_rows_first
-from harness.readout import Readout, RidgeReadout
+from harness.readouts.estimators import SavedEstimator, check_classes
+from harness.readouts.model_file import Arrays
+from harness.readouts.ridge import Readout, RidgeReadout
+from harness.run.protocol import train_rows_first
 from lsm.encode import StateFeatures, encode
 from lsm.estimators.events import (
     Sensor,

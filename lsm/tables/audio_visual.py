@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.cli import main
-from harness.config import constant
 from harness.errors import UserError
-from harness.protocol import Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Run, Table
 from lsm.data import nmnist, ntidigits
 from lsm.encode import StateFeatures
 from lsm.probe import seconds_a_recording

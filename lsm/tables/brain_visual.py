@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.cli import main
-from harness.config import constant
 from harness.errors import UserError
-from harness.protocol import Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Run, Table
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data.stand_ins.brain_visual_strokes import SIDE

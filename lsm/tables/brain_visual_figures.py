@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.figures import save, where
-from harness.protocol import Run
+from harness.report.figures import save, where
+from harness.run.protocol import Run
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data.stand_ins.brain_visual_cortex import BIN_S, GO_S

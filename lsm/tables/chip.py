@@ -1,6 +1,6 @@
 """Imperfections of the chip under the liquid state machine: N-MNIST.
 
-`bash run_chip.sh` runs it; the list of studies is `harness.chip_studies`. Input bits and the
+`bash run_chip.sh` runs it; the list of studies is `harness.chip.studies`. Input bits and the
 converter of bit planes do not apply: the inputs are spikes.
 """
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.chip_costs import Line
-from harness.chip_runner import Subject, SubjectKind, main
-from harness.chip_studies import ChipSource, Point, Shapes
-from harness.config import constant
-from harness.protocol import Run, Table
-from harness.readout import RidgeReadout
+from harness.chip.costs import Line
+from harness.chip.runner import Subject, SubjectKind, main
+from harness.chip.studies import ChipSource, Point, Shapes
+from harness.readouts.ridge import RidgeReadout
+from harness.run.config import constant
+from harness.run.protocol import Run, Table
 from lsm.encode import encode
 from lsm.reservoir import Reservoir, ReservoirSpec, from_chip
 from lsm.spikes import SpikeTrains

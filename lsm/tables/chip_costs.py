@@ -5,8 +5,8 @@
 
 from collections.abc import Sequence
 
-from harness.chip_costs import Line, line
-from harness.protocol import Run
+from harness.chip.costs import Line, line
+from harness.run.protocol import Run
 from lsm.counts import count_products
 from lsm.reservoir import ReservoirSpec
 from lsm.tables.common import CHIP, make_reservoir

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from harness.chips import ChipConfig, make_chip
-from harness.config import constant
-from harness.datasets import KINDS
+from harness.data.datasets import KINDS
+from harness.run.chips import ChipConfig, make_chip
+from harness.run.config import constant
 from lsm.reservoir import Reservoir, ReservoirSpec, from_chip, gaussian
 from lsm.zero_shot.projections import ProjectionConfig
 from rram import LSM_40NM

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from harness.errors import UserError
-from harness.figures import save
+from harness.report.figures import save
 
 INK, ACCENT = "#20303c", "#c8553d"
 COLOURS = (INK, ACCENT, "#6a8d73", "#8e6c8a")

@@ -5,9 +5,9 @@
 
 from dataclasses import dataclass
 
-from harness.cli import main
-from harness.config import constant
-from harness.protocol import Measurement, Metric, Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Run, Table
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
 from lsm.probe import seconds_a_recording

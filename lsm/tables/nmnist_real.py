@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.cli import main
-from harness.config import constant
-from harness.discriminative import DiscriminativeRidge
 from harness.errors import NoRealData
-from harness.figures import draw_best_confusion
-from harness.protocol import Measurement, Metric, Row, Run, Table, split
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.report.figures import draw_best_confusion
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Row, Run, Table, split
 from lsm.data import nmnist
 from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check

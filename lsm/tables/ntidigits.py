@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.cli import main
-from harness.config import constant
-from harness.protocol import Measurement, Metric, Run, Table
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Run, Table
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from harness.cli import main
-from harness.config import constant
-from harness.features import PLAIN_RIDGE
-from harness.figures import save, where
-from harness.protocol import Measurement, Metric, Row, Run, Table
+from harness.readouts.features import PLAIN_RIDGE
+from harness.report.figures import save, where
+from harness.run.cli import main
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Row, Run, Table
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning
 from lsm.data.spike_set import SpikeSet

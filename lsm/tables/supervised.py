@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.config import constant
-from harness.discriminative import DiscriminativeRidge
-from harness.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
-from harness.logistic import LogisticReadout
-from harness.protocol import Measurement, Metric, Row, Run, split, split_groups
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.features import PLAIN_RIDGE, FrozenFeatures, fit_and_measure
+from harness.readouts.logistic import LogisticReadout
+from harness.readouts.ridge import RidgeReadout
+from harness.run.config import constant
+from harness.run.protocol import Measurement, Metric, Row, Run, split, split_groups
 from lsm.counts import count_products
 from lsm.data.spike_set import SpikeSet
 from lsm.encode import StateFeatures, encode

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.figures import draw_best_confusion, where
-from harness.protocol import Run
+from harness.report.figures import draw_best_confusion, where
+from harness.run.protocol import Run
 from lsm.encode import StateFeatures, encode
 from lsm.tables import figures
 from lsm.tables.common import CHIP, SOFTWARE

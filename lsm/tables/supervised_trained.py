@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.distributed import by_first
-from harness.features import FrozenFeatures, accuracy
-from harness.protocol import Measurement, Metric, Row, Run
-from harness.selection import EpochLog, History, Published, Validation
+from harness.readouts.features import FrozenFeatures, accuracy
+from harness.run.protocol import Measurement, Metric, Row, Run
+from harness.run.selection import EpochLog, History, Published, Validation
+from harness.scale.distributed import by_first
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables.common import CHIP, SOFTWARE

@@ -10,8 +10,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.figures import save, where
-from harness.protocol import Run
+from harness.report.figures import save, where
+from harness.run.protocol import Run
 from lsm.tables.figures import ACCENT, INK, in_the_plane
 from lsm.tables.zero_shot_models import Clip
 from lsm.zero_shot.modalities import (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.protocol import Run
+from harness.run.protocol import Run
 from lsm.encode import StateFeatures, encode
 from lsm.reservoir import ReservoirSpec
 from lsm.tables.common import make_reservoir

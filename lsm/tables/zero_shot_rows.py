@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from harness.checkpoint import Checkpoint
-from harness.protocol import Measurement, Metric, Row, Run
-from harness.selection import PASSING, History, Oracle, Published, Validation
+from harness.run.checkpoint import Checkpoint
+from harness.run.protocol import Measurement, Metric, Row, Run
+from harness.run.selection import PASSING, History, Oracle, Published, Validation
 from lsm.tables.common import ZeroShotConfig
 from lsm.tables.zero_shot_models import ZeroShotModel
 from lsm.zero_shot.modalities import Split, pool_note

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from harness.checkpoint import check_converging
 from harness.errors import UserError
-from harness.readout import Rows
+from harness.readouts.ridge import Rows
+from harness.run.checkpoint import check_converging
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's decays and its epsilon, as in torch
 DECAY = {"adam": 0.0, "adamw": 0.01}  # of weights, as in torch

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from harness.parallel import map_in_order
+from harness.scale.parallel import map_in_order
 from lsm.neurons import SURROGATE_HALF_WIDTH, SURROGATE_HEIGHT, LIFParameters, lif_step, rest
 from lsm.spikes import SpikeTrains
 from lsm.training import kernels

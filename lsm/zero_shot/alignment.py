@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
 from lsm.zero_shot.projections import Features
 from lsm.zero_shot.retrieval import Embed
 from lsm.zero_shot.training import Pairs, Training

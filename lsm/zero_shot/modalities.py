@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.datasets import KINDS
+from harness.data.datasets import KINDS
 from harness.errors import UserError
-from harness.protocol import DataRecord, split_groups
+from harness.run.protocol import DataRecord, split_groups
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.retrieval import Pool, first_items

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.checkpoint import Checkpoint
-from harness.selection import EpochLog, History
+from harness.run.checkpoint import Checkpoint
+from harness.run.selection import EpochLog, History
 from lsm.zero_shot.encoders import PrototypeTraining
 from lsm.zero_shot.modalities import (
     TEST,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from deplm.data.dvs_aedat import PACKET_HEADER, read_aedat, write_aedat
+from harness.data.events import as_events, join_events, no_events
 from harness.errors import UserError
-from harness.events import as_events, join_events, no_events
 
 HEADER = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#!END-HEADER\r\n"
 

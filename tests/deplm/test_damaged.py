@@ -11,8 +11,8 @@ from deplm.data import dvs_aedat, dvs_gesture, image_fashion_mnist, seg_shapenet
 from deplm.data.dvs_aedat import HEADER_END, MAGIC, PACKET_HEADER, read_aedat
 from deplm.data.dvs_windows import WindowSettings, empty_windows
 from deplm.tables.dvs import DvsConfig
-from harness.config import with_settings
 from harness.errors import UserError
+from harness.run.config import with_settings
 
 BENCHMARK = seg_shapenet.CATEGORIES[0]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deplm.data.dvs_denoise import Denoiser
-from harness.events import as_events
+from harness.data.events import as_events
 from tests.oracles.denoise import supported
 
 

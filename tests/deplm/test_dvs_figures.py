@@ -1,7 +1,7 @@
 import numpy as np
 
 from deplm.tables.dvs_figures import OFF, ON, draw_clips, event_image
-from harness.events import as_events, no_events
+from harness.data.events import as_events, no_events
 
 
 def clip(count=2000):

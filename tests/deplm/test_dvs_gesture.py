@@ -20,8 +20,8 @@ from deplm.data.dvs_windows import WindowSettings, cut, window_begins
 from deplm.data.stand_ins import dvs_gesture as writer
 from deplm.data.stand_ins.dvs_camera import GestureCamera
 from deplm.data.stand_ins.dvs_gesture import ensure_stand_in, write_stand_in
+from harness.data.events import as_events, join_events, read_events_5byte, write_events_5byte
 from harness.errors import UserError
-from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
 
 SETTINGS = WindowSettings(kept=1500)
 

@@ -25,11 +25,11 @@ from deplm.tables.common import real_samples, with_effects
 from deplm.tables.dvs import TABLE, DvsConfig, load, network, plus_network
 from deplm.tables.dvs_ridge import GestureRow, drawn_rows, measure_chips
 from deplm.tables.rivals import CountEncoder, EventCounts
-from harness.cli import main
-from harness.config import with_settings
-from harness.events import as_events, write_events_5byte
-from harness.protocol import DataRecord, Run
-from harness.readout import RidgeReadout
+from harness.data.events import as_events, write_events_5byte
+from harness.readouts.ridge import RidgeReadout
+from harness.run.cli import main
+from harness.run.config import with_settings
+from harness.run.protocol import DataRecord, Run
 from rram import Chip, UserError
 from rram.crossbar import ReadConfig
 

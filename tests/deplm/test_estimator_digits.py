@@ -5,10 +5,10 @@ import pytest
 
 from deplm import DEPLMClassifier, ReadConfig
 from deplm.tables import image
-from harness.config import smoke_config
-from harness.datasets import data_root
-from harness.discriminative import DiscriminativeRidge
-from harness.protocol import Run
+from harness.data.datasets import data_root
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.run.config import smoke_config
+from harness.run.protocol import Run
 
 
 @pytest.mark.parametrize(

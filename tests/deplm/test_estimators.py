@@ -25,9 +25,9 @@ from deplm import (
 )
 from deplm.plus import ImagePlusNetwork, Window
 from deplm.points import image_points
-from harness.discriminative import DiscriminativeRidge
-from harness.logistic import LogisticReadout
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.logistic import LogisticReadout
+from harness.readouts.ridge import RidgeReadout
 from rram import UserError
 
 ONE = RidgeReadout(penalties=(1e-3,))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deplm.data import image_fashion_mnist as fashion_mnist
+from harness.data.idx import read_idx, write_idx
 from harness.errors import UserError
-from harness.idx import read_idx, write_idx
 
 
 def write_set(folder, images=None, labels=None):

@@ -9,8 +9,8 @@ from deplm.network import FASHION_MNIST
 from deplm.tables import image
 from deplm.tables.image import ImageConfig, network, other_starts, plus_network
 from deplm.tables.image_figures import class_names
-from harness.cli import main
-from harness.protocol import Run
+from harness.run.cli import main
+from harness.run.protocol import Run
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from deplm.encoder import FrozenEncoder
 from deplm.interchange import encoder_to_onnx, sampling_inputs
 from deplm.plus import ImagePlusNetwork, Window
 from deplm.points import image_points
-from harness.discriminative import DiscriminativeRidge
-from harness.interchange import readout_to_onnx
-from harness.logistic import LogisticReadout
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.interchange import readout_to_onnx
+from harness.readouts.logistic import LogisticReadout
+from harness.readouts.ridge import RidgeReadout
 from rram import Chip, UserError
 
 pytest.importorskip("onnx", reason="needs the extra [interchange]")

@@ -19,9 +19,9 @@ from deplm.tables.seg import TABLE, SegConfig, network, plus_network, train_and_
 from deplm.tables.seg_figures import decoded_parts, encoded_parts
 from deplm.tables.seg_readout import Choice, PartReadout, PartStatistics, solve
 from deplm.training.seg_scores import best_parts, mean_scores, score_shapes
-from harness.cli import main
-from harness.protocol import Run
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
+from harness.run.cli import main
+from harness.run.protocol import Run
 from rram import UserError
 
 BAG = CATEGORIES[1].labels  # parts 4 and 5

@@ -10,7 +10,7 @@ from deplm import DEPLMSegmenter, PointNetwork, SetAbstraction
 from deplm.encoder import encode
 from deplm.estimators.inputs import as_clouds
 from deplm.tables.seg_readout import Choice, PartStatistics, solve
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
 from rram import UserError
 
 ONE = RidgeReadout(penalties=(1e-3,))

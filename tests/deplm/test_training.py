@@ -11,8 +11,8 @@ from deplm.training.augment import Augmentation
 from deplm.training.classifiers import FrozenClassifier, GradientClassifier
 from deplm.training.readout import SeededDropout, make_readout
 from deplm.training.recipe import Recipe, accuracy, train
-from harness.protocol import Run
-from harness.selection import History
+from harness.run.protocol import Run
+from harness.run.selection import History
 from rram import Chip, UserError
 from tests.deplm.toy_clouds import CLASSES, NETWORK, ToyClouds, ToyData
 

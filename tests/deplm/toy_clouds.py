@@ -7,7 +7,7 @@ import torch
 
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.points import Clouds, CloudSet
-from harness.protocol import DataRecord
+from harness.run.protocol import DataRecord
 
 CLASSES = 4
 RECORD = DataRecord("toy", "synthetic", 64, 32, "0" * 64)

@@ -10,9 +10,9 @@ import numpy as np
 
 from deplm.data import dvs_gesture, seg_shapenet
 from deplm.data.dvs_aedat import HEIGHT, WIDTH, read_aedat, write_aedat
-from harness.datasets import KIND_FILE, KINDS, kind_of
-from harness.events import as_events, join_events, read_events_5byte, write_events_5byte
-from harness.idx import read_idx, write_idx
+from harness.data.datasets import KIND_FILE, KINDS, kind_of
+from harness.data.events import as_events, join_events, read_events_5byte, write_events_5byte
+from harness.data.idx import read_idx, write_idx
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data import nmnist, ntidigits
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes

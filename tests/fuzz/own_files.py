@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from harness.cache import cached_arrays
-from harness.checkpoint import Checkpoint, Progress
-from harness.chips import ChipConfig
-from harness.journal import Journal
-from harness.model_file import read_model, write_model
-from harness.protocol import DataRecord, Measurement, Run
-from harness.records import read_results
+from harness.data.cache import cached_arrays
+from harness.readouts.model_file import read_model, write_model
+from harness.run.checkpoint import Checkpoint, Progress
+from harness.run.chips import ChipConfig
+from harness.run.journal import Journal
+from harness.run.protocol import DataRecord, Measurement, Run
+from harness.run.records import read_results
 from tests.fuzz.parser import Parser
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cache import cached_arrays, checksum_of, key_of, new_folder, stand_in
-from harness.datasets import kind_of
+from harness.data.cache import cached_arrays, checksum_of, key_of, new_folder, stand_in
+from harness.data.datasets import kind_of
 from harness.errors import UserError
 
 

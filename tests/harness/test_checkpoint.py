@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.checkpoint import Checkpoint, Progress
-from harness.chips import ChipConfig
 from harness.errors import UserError
-from harness.protocol import DataRecord, Run
+from harness.run.checkpoint import Checkpoint, Progress
+from harness.run.chips import ChipConfig
+from harness.run.protocol import DataRecord, Run
 
 
 def model_and_optimiser(seed=0):

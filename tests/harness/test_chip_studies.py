@@ -6,13 +6,13 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
-from harness.chip_figures import draw_allotment, draw_fits, draw_studies
-from harness.chip_pages import study_page
-from harness.chip_runner import Subject, SubjectKind, main, measure_study, store
-from harness.chip_studies import ChipSource, for_subject, ideal, smaller, studies
-from harness.chips import ChipConfig
+from harness.chip.figures import draw_allotment, draw_fits, draw_studies
+from harness.chip.pages import study_page
+from harness.chip.runner import Subject, SubjectKind, main, measure_study, store
+from harness.chip.studies import ChipSource, for_subject, ideal, smaller, studies
 from harness.errors import UserError
-from harness.protocol import DataRecord
+from harness.run.chips import ChipConfig
+from harness.run.protocol import DataRecord
 from rram import DEPLM_40NM, Crossbar, Device
 from rram.allotment import allot
 

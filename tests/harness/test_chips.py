@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.chips import ChipConfig, make_chip
-from harness.config import constant, with_settings
 from harness.errors import UserError
-from harness.protocol import DataRecord, Run
+from harness.run.chips import ChipConfig, make_chip
+from harness.run.config import constant, with_settings
+from harness.run.protocol import DataRecord, Run
 from rram import LSM_40NM
 
 

@@ -7,8 +7,8 @@ import pytest
 from deplm.tables.dvs import DvsConfig
 from deplm.tables.image import ImageConfig
 from deplm.tables.seg import SegConfig
-from harness.config import checked, constant, describe, smoke_config, with_settings
 from harness.errors import UserError
+from harness.run.config import checked, constant, describe, smoke_config, with_settings
 from lsm.tables.brain_visual import BrainVisualConfig
 from lsm.tables.nmnist import NmnistConfig
 

@@ -1,4 +1,4 @@
-from harness.datasets import project_root, writable_root
+from harness.data.datasets import project_root, writable_root
 
 
 def test_a_read_only_data_root_is_left_alone(tmp_path):

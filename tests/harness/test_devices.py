@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from harness import devices
 from harness.errors import UserError
+from harness.scale import devices
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import memory
 from harness.errors import UserError, exits_cleanly
-from harness.memory import check_memory, limited_memory
+from harness.scale import memory
+from harness.scale.memory import check_memory, limited_memory
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_S = 300  # on a machine that does other things too

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.event_camera import EventPixels
+from harness.data.event_camera import EventPixels
 from tests.oracles.event_pixels import event_pixels
 
 IDEAL = EventPixels(0.2, mismatch=0.0, lowest=0.5, highest=1.5, refractory_us=0, divided=False)

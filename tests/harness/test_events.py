@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import UserError
-from harness.events import (
+from harness.data.events import (
     TIME_LIMIT_US,
     as_events,
     check_events,
@@ -14,6 +13,7 @@ from harness.events import (
     read_events_5byte,
     write_events_5byte,
 )
+from harness.errors import UserError
 
 
 def some_events(count=500, size=34, seed=0):

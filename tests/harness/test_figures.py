@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from harness import figures
 from harness.errors import UserError
+from harness.report import figures
 
 
 def record(row, metric="accuracy", protocol="validation", paper=None, mean=50.0, **more):

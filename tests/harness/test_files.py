@@ -9,9 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from harness.cache import SUMS, cached_arrays, in_use, is_whole, new_folder, stand_in
+from harness.data.cache import SUMS, cached_arrays, in_use, is_whole, new_folder, stand_in
+from harness.data.files import inside, locked, replacing, unwritable, whole_number
 from harness.errors import UserError
-from harness.files import inside, locked, replacing, unwritable, whole_number
 from rram.files import is_number, parsing, read_file, read_numbers, read_text
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.chips import ChipConfig
-from harness.journal import Journal
-from harness.protocol import DataRecord, Measurement, Run
+from harness.run.chips import ChipConfig
+from harness.run.journal import Journal
+from harness.run.protocol import DataRecord, Measurement, Run
 
 MEASURED = Measurement({"accuracy": 1 / 3, "other (published)": 2.0}, 10, 5, details={"a": [1, 2]})
 

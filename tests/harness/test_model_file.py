@@ -10,11 +10,11 @@ from sklearn.linear_model import LogisticRegression
 
 from deplm import Chip, DEPLMClassifier, DEPLMSegmenter, PointNetwork, ReadConfig, SetAbstraction
 from deplm.plus import DvsPlusNetwork, ImagePlusNetwork, Window
-from harness.discriminative import DiscriminativeRidge
 from harness.errors import UserError
-from harness.logistic import LogisticReadout
-from harness.model_file import KEY, _digest, read_model, unplain
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.logistic import LogisticReadout
+from harness.readouts.model_file import KEY, _digest, read_model, unplain
+from harness.readouts.ridge import RidgeReadout
 from lsm import LSMClassifier, LSMEncoder, StateFeatures
 from rram import DEPLM_40NM
 from rram.allotment import allot

@@ -6,10 +6,10 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from harness.discriminative import DiscriminativeRidge
 from harness.errors import UserError
-from harness.logistic import LogisticReadout
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.logistic import LogisticReadout
+from harness.readouts.ridge import RidgeReadout
 
 
 def blobs(count, width=6, classes=3, seed=0, spread=1.5):

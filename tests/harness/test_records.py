@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import records
+from harness.run import records
 
 
 def repository(folder):

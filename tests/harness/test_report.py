@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness import report
+from harness.report import pages as report
 from tests.harness.test_table import run, toy
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import report, report_html
-from harness.report_html import Figure
+from harness.report import html as report_html
+from harness.report import pages as report
+from harness.report.html import Figure
 from tests.harness.test_table import run, toy
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import chip_runner
-from harness import code_key as keys
-from harness.chip_studies import ChipSource, Point, Study
-from harness.protocol import Run
+from harness.chip import runner as chip_runner
+from harness.chip.studies import ChipSource, Point, Study
+from harness.run import code_key as keys
+from harness.run.protocol import Run
 from rram import LSM_40NM
 from tests.harness.test_table import CALLS, ChipToyConfig, ToyConfig, run, toy
 
@@ -35,7 +35,7 @@ def test_rows_of_the_same_constants_data_and_code_are_not_measured_again(tmp_pat
     assert measured(tmp_path, "--set", "offset=2", "--rows", "all") == ["second"]  # "once"
     assert measured(tmp_path, "--set", "offset=2", "--seeds", "3") == ["first", "second"] * 3
     assert measured(tmp_path, "--set", "offset=2", table=toy(name="others")) == rows
-    monkeypatch.setattr("harness.done.code_key", lambda package: "of other code")
+    monkeypatch.setattr("harness.run.done.code_key", lambda package: "of other code")
     assert measured(tmp_path, "--set", "offset=2", table=toy(name="others")) == rows
 
 
@@ -121,7 +121,7 @@ def test_all_tables_run_with_what_was_asked_then_the_page(checkout):
     *tables, chip, costs = ran
     assert tables == [f"ran {x} {' '.join(wanted)} --device cpu" for x in scripts()[:-1]]
     assert [chip, costs] == [f"ran run_chip.sh {' '.join(wanted)}{x}" for x in ("", " --costs")]
-    assert "\n-m harness.report_html a folder\n" in out
+    assert "\n-m harness.report.html a folder\n" in out
     assert "--missing" in reproduce(checkout)[1]
 
 
@@ -165,7 +165,7 @@ def test_a_table_that_fails_stops_no_other_and_is_named_at_the_end(checkout):
     (checkout / broken).write_text("exit 2\n")
     status, out, err = reproduce(checkout)
     assert status == 2
-    assert out.count("ran ") == len(scripts()) and "harness.report_html" in out
+    assert out.count("ran ") == len(scripts()) and "harness.report.html" in out
     assert err.count("\n") == 1 and f"error: failed: {broken} (exit 2);" in err
 
 

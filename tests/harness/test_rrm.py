@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deplm import DEPLMClassifier, PointNetwork, SetAbstraction
-from harness import records, rrm
-from harness.readout import RidgeReadout
+from harness.readouts.ridge import RidgeReadout
+from harness.run import records, rrm
 from lsm import LSMClassifier
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,7 +33,7 @@ def test_every_table_and_script_is_announced():
     assert all(name == table.name for name, table in tables.items())
     for name, table in tables.items():
         script = (ROOT / table.command).read_text(encoding="utf-8")
-        assert f"-m harness.launch harness.rrm {name} " in script
+        assert f"-m harness.launch harness.run.rrm {name} " in script
     scripts = {*ROOT.glob("run_*.sh"), *ROOT.glob("lsm/run_*.sh")} - {ROOT / "run_chip.sh"}
     assert {ROOT / table.command for table in tables.values()} == scripts
     assert PROJECT["scripts"] == {"rrm": "harness.launch:rrm"}

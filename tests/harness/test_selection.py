@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.selection import History, Oracle, Published, Validation
+from harness.run.selection import History, Oracle, Published, Validation
 
 # Four epochs of seen and unseen test accuracy, and of validation accuracy.
 TEST = [

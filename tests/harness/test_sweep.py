@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from deplm.tables import dvs
-from harness import sweep
-from harness.cli import main as measure_table
+from harness.run.cli import main as measure_table
+from harness.scale import sweep
 
 ROW = ["--rows", "DEPLM, ridge;event counts, ridge"]
 OVER = ["--over", "sparsity=0.2;0.5"]

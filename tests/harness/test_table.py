@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.chips import ChipConfig
-from harness.cli import chosen_rows, main
-from harness.config import constant
 from harness.errors import UserError
-from harness.protocol import DataRecord, Measurement, Metric, Row, Table, split
-from harness.records import recorded
+from harness.run.chips import ChipConfig
+from harness.run.cli import chosen_rows, main
+from harness.run.config import constant
+from harness.run.protocol import DataRecord, Measurement, Metric, Row, Table, split
+from harness.run.records import recorded
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def test_checkpoints_go_when_the_results_are_written(tmp_path, monkeypatch):
     assert run(tmp_path, "--seeds", "2", table=table)[0] == 130
     assert len(list(left.iterdir())) == 2
     with monkeypatch.context() as patch:
-        patch.setattr("harness.records.os.fsync", full)
+        patch.setattr("harness.run.records.os.fsync", full)
         assert run(tmp_path, "--seeds", "2", table=table)[0] == 2
     assert len(list(left.iterdir())) == 2
     assert run(tmp_path, "--seeds", "2", table=table)[0] == 0
@@ -250,7 +250,7 @@ def full(*_):
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("harness.records.os.fsync", full)
+    monkeypatch.setattr("harness.run.records.os.fsync", full)
     assert run(tmp_path) == (2, None)
     assert "No space left" in capsys.readouterr().err
     monkeypatch.undo()

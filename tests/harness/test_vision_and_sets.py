@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from harness import datasets
-from harness.datasets import KIND_FILE, data_root, kind_of
+from harness.data import datasets
+from harness.data.datasets import KIND_FILE, data_root, kind_of
+from harness.data.idx import read_idx
+from harness.data.vision import torchvision_datasets
 from harness.errors import UserError
-from harness.idx import read_idx
-from harness.vision import torchvision_datasets
 
 
 def test_torchvision_datasets_imports():
@@ -19,7 +19,9 @@ def test_torchvision_datasets_imports():
 
 
 def test_the_packages_do_not_import_torchvision():
-    code = "import sys, rram, harness.cli, deplm.tables.image; print('torchvision' in sys.modules)"
+    code = (
+        "import sys, rram, harness.run.cli, deplm.tables.image; print('torchvision' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from harness.cli import main
 from harness.errors import UserError
-from harness.protocol import Run
-from harness.selection import History, Published
+from harness.run.cli import main
+from harness.run.protocol import Run
+from harness.run.selection import History, Published
 from lsm.tables import audio_visual as table
 from lsm.tables.audio_visual import BACK, FORWARD, AudioVisualConfig
 from lsm.tables.zero_shot_rows import published, published_rule, validated

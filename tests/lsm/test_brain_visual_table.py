@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.cli import main
-from harness.parallel import torch_threads
-from harness.protocol import Run
+from harness.run.cli import main
+from harness.run.protocol import Run
+from harness.scale.parallel import torch_threads
 from lsm.data.spike_set import SpikeSet
 from lsm.spikes import SpikeTrains
 from lsm.tables import brain_visual as table

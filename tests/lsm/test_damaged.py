@@ -11,9 +11,9 @@ import pytest
 import scipy.sparse
 from scipy.io import savemat
 
-from harness.config import with_settings
+from harness.data.idx import read_idx, write_idx
 from harness.errors import UserError
-from harness.idx import read_idx, write_idx
+from harness.run.config import with_settings
 from lsm.data import brain_visual_emnist as emnist
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data import nmnist, ntidigits

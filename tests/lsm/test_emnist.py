@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from harness.data.idx import read_idx, write_idx
 from harness.errors import UserError
-from harness.idx import read_idx, write_idx
 from lsm.data import brain_visual_emnist as emnist
 
 

@@ -12,10 +12,10 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from harness.config import smoke_config
-from harness.discriminative import DiscriminativeRidge
-from harness.protocol import Run
-from harness.readout import RidgeReadout
+from harness.readouts.discriminative import DiscriminativeRidge
+from harness.readouts.ridge import RidgeReadout
+from harness.run.config import smoke_config
+from harness.run.protocol import Run
 from lsm import (
     Chip,
     LSMClassifier,

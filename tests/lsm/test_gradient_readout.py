@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.features import FrozenFeatures
-from harness.selection import History
+from harness.readouts.features import FrozenFeatures
+from harness.run.selection import History
 from lsm.tables.supervised_trained import Histories, readout_histories
 from lsm.training.readout import Adam, Recipe, cross_entropy_gradient, train_readout
 

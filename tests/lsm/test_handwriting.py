@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from harness.datasets import main as list_datasets
+from harness.data.datasets import main as list_datasets
 from harness.errors import UserError
 from lsm.data import brain_visual_handwriting as handwriting
 from lsm.data.stand_ins.brain_visual_strokes import ALPHABET

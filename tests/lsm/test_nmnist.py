@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets import kind_of
+from harness.data.datasets import kind_of
+from harness.data.events import as_events, write_events_5byte
+from harness.data.idx import write_idx
 from harness.errors import UserError
-from harness.events import as_events, write_events_5byte
-from harness.idx import write_idx
 from lsm.data import nmnist
 from lsm.data.stand_ins.nmnist_camera import SACCADES, SaccadeCamera, record
 

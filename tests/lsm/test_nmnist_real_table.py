@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from harness.cli import main
-from harness.events import as_events, write_events_5byte
-from harness.idx import write_idx
+from harness.data.events import as_events, write_events_5byte
+from harness.data.idx import write_idx
+from harness.run.cli import main
 from lsm.data import nmnist
 from lsm.data.stand_ins.nmnist_camera import record
 from lsm.tables import nmnist_real as table

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from harness.cli import main
 from harness.errors import UserError
-from harness.protocol import split_groups
+from harness.run.cli import main
+from harness.run.protocol import split_groups
 from lsm.reservoir import ReservoirSpec, from_chip
 from lsm.tables import nmnist as table
 from lsm.tables.common import CHIP, LsmConfig, make_reservoir

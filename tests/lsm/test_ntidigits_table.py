@@ -5,8 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from harness.cli import main
-from harness.protocol import Run
+from harness.run.cli import main
+from harness.run.protocol import Run
 from lsm.data import ntidigits
 from lsm.data.spike_set import SpikeSet
 from lsm.data.stand_ins import ntidigits_spoken as spoken

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from harness.cli import main
+from harness.run.cli import main
 from lsm.data import ntidigits
 from lsm.data.ntidigits import Binning, bin_spikes
 from lsm.data.stand_ins.ntidigits_cochlea import AudioSpikes

@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.protocol import DataRecord
+from harness.run.protocol import DataRecord
 from lsm.spikes import SpikeTrains
 from lsm.zero_shot.modalities import TEST, TRAIN, Modality, PairedModalities, Split
 from lsm.zero_shot.principal import principal

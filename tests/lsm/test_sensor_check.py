@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.data.events import as_events, write_events_5byte
+from harness.data.idx import write_idx
 from harness.errors import UserError
-from harness.events import as_events, write_events_5byte
-from harness.idx import write_idx
 from lsm.data import nmnist
 from lsm.data.stand_ins import nmnist_sensor_check as sensor_check
 from lsm.data.stand_ins.nmnist_camera import record

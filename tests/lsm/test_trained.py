@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.parallel import torch_threads
+from harness.scale.parallel import torch_threads
 from lsm.spikes import SpikeTrains
 from lsm.training import recurrent
 from lsm.training.recurrent import RecurrentNetwork, TrainedSpec, loss_of

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.checkpoint import Checkpoint
+from harness.run.checkpoint import Checkpoint
 from lsm.zero_shot.encoders import LinearEncoders, PrototypeTraining
 from lsm.zero_shot.modalities import TEST, TRAIN, VALIDATION, Split
 from lsm.zero_shot.projections import ProjectionConfig, ProjectionTraining

@@ -11,7 +11,7 @@ from deplm.counts import count_products
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.points import ArrayClouds
 from deplm.segmentation import PartNetwork
-from harness.chip_costs import cost_lines, cost_page, line, print_costs, write_lines
+from harness.chip.costs import cost_lines, cost_page, line, print_costs, write_lines
 from rram import Chip, UserError
 from rram.cost import (
     NEIGHBOUR,

@@ -1,8 +1,8 @@
 """A simulated event camera that looks at moving limbs.
 
 The scene is made of capsules (rounded segments) before a still background, as logarithms of
-brightness, rendered frame by frame. The pixels are those of `harness.event_camera`; beside what
-they see they fire now and then for no reason, and a few of them (hot pixels) all the time.
+brightness, rendered frame by frame. The pixels are those of `harness.data.event_camera`; beside
+what they see they fire now and then for no reason, and a few of them (hot pixels) all the time.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from deplm.data.dvs_aedat import HEIGHT, WIDTH
-from harness.event_camera import EventPixels
-from harness.events import Events, as_events
+from harness.data.event_camera import EventPixels
+from harness.data.events import Events, as_events
 
 # Columns of a capsule: both ends and radii in pixels, log brightness, depth of its texture.
 X0, Y0, X1, Y1, R0, R1, TONE, TEXTURE = range(8)

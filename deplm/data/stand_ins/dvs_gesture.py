@@ -16,10 +16,10 @@ from deplm.data.dvs_aedat import HEIGHT, WIDTH, write_aedat
 from deplm.data.stand_ins import dvs_bodies, dvs_camera
 from deplm.data.stand_ins.dvs_bodies import Person, perform, random_person
 from deplm.data.stand_ins.dvs_camera import GestureCamera
-from harness import event_camera
-from harness import events as event_files
-from harness.cache import key_of, stand_in
-from harness.events import Events
+from harness.data import event_camera
+from harness.data import events as event_files
+from harness.data.cache import key_of, stand_in
+from harness.data.events import Events
 
 # Light: (camera, contrast, slope of brightness over the picture, depth of the background).
 LIGHTS = {

@@ -16,7 +16,7 @@ from deplm.data.seg_categories import CATEGORIES, Category
 from deplm.data.stand_ins import seg_objects, seg_shapes, seg_surfaces, seg_vehicles
 from deplm.data.stand_ins.seg_shapes import BUILDERS
 from deplm.data.stand_ins.seg_surfaces import X, Y, Z, turn
-from harness.cache import key_of, stand_in
+from harness.data.cache import key_of, stand_in
 
 # Shapes a category in the training, validation and test list.
 COUNTS, TINY_COUNTS = {"train": 150, "val": 25, "test": 45}, {"train": 3, "val": 1, "test": 2}

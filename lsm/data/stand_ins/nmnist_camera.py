@@ -1,6 +1,6 @@
 """A simulated event camera that looks at a picture in three saccades, as N-MNIST was recorded.
 
-Its pixels are those of `harness.event_camera`. The camera is moved over the picture along a
+Its pixels are those of `harness.data.event_camera`. The camera is moved over the picture along a
 triangle (Orchard et al. 2015); its path here was measured on 597 real recordings. Noise is drawn
 after the picture's events, whose times are jittered.
 """
@@ -13,8 +13,8 @@ from numba import njit
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 
-from harness.event_camera import EventPixels
-from harness.events import Events, as_events
+from harness.data.event_camera import EventPixels
+from harness.data.events import Events, as_events
 
 # (ms, x, y): where the picture's corner lies on the sensor, in pixels. Centres of the events of
 # 597 real recordings in slices of 10 ms, less the pictures' own centres.

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from harness.datasets import kind_of
+from harness.data.datasets import kind_of
+from harness.data.events import Events, read_events_5byte
+from harness.data.idx import read_idx
 from harness.errors import UserError
-from harness.events import Events, read_events_5byte
-from harness.idx import read_idx
 from lsm.data import nmnist
 from lsm.data.stand_ins.nmnist_camera import record
 from lsm.spikes import SpikeTrains

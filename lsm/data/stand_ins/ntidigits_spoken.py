@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
+from harness.data.files import parsing, read_file
 from harness.errors import UserError
-from harness.files import parsing, read_file
 
 RATE_HZ = 8000
 SHORTEST_S = 0.05

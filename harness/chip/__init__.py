@@ -1,0 +1,1 @@
+"""Studies of the chip: costs, and what imperfections do."""

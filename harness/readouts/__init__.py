@@ -1,0 +1,1 @@
+"""Readouts of frozen features, estimators, and fitted models on disk."""

@@ -1,0 +1,1 @@
+"""How a table is measured: command line, constants, protocol, chips, records."""
