@@ -1,6 +1,6 @@
-"""`python -m harness.report`: see `harness.report.pages.pages`."""
+"""`python -m harness.report`: see `harness.report.pages`."""
 
-from harness.report.pages.pages import main
+from harness.report.pages import main
 
 if __name__ == "__main__":
     raise SystemExit(main())
