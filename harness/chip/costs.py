@@ -1,11 +1,13 @@
 """Costs of a table's network: on the terminal (`--costs`), and beside the published figures."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import UserError
+from harness.run.chips import ChipConfig, make_chip
 from harness.run.protocol import Run, Table
 from harness.run.records import commit, machine, now, write_atomically
 from rram.cost import (
@@ -18,7 +20,10 @@ from rram.cost import (
     gpu_cost,
     training_cost,
 )
+from rram.device import DEPLM_40NM
 
+INPUT_BITS = 6  # of the papers' board
+SAMPLE = (512, 512)  # cells whose mean conductance is taken
 CONVERTERS = (8, 14)  # bits: of a macro of its own, and of the papers' board
 HEAD = ("figure", "published", "ours", "ours / published", "where they differ, and why")
 
@@ -89,16 +94,30 @@ def print_costs(table: Table, run: Run, constants: str | None) -> None:
         raise UserError(f"{table.command}: no count of this table's network, so no cost")
     own = CostConstants.from_file(constants) if constants else None
     print(f"{table.title}: one sample of {run.data.record.kind} data")
-    for text in cost_lines(table.costs(run), own):
+    bits = dataclasses.asdict(run.config).get("input_bits", INPUT_BITS)  # LSM's inputs are spikes
+    for text in cost_lines(table.costs(run), own, mean_conductance_us(run.config), bits):
         print(text)
 
 
-def cost_lines(products: Sequence[Product], constants: CostConstants | None = None) -> list[str]:
+def mean_conductance_us(config: ChipConfig) -> float:
+    """Mean of all cells of chip 0 in uS, unbroken ones too: programmed, measured or aged."""
+    pair = make_chip(config, DEPLM_40NM, 0).conductances("costs", SAMPLE)  # LSM's has the same mean
+    return float(sum(g.mean() for g in pair) / len(pair))
+
+
+def cost_lines(
+    products: Sequence[Product],
+    constants: CostConstants | None = None,
+    conductance_us: float = DEPLM_40NM.conductance_mean_us / 2,
+    input_bits: int = INPUT_BITS,
+) -> list[str]:
     """Operations, training cost, chip and GPU of a network, line by line.
 
     Args:
         products: of the network, for one sample.
         constants: of the circuits; None: the usual ones.
+        conductance_us: mean of all cells; default DEPLM's chip at sparsity 0.5.
+        input_bits: planes of an input that is no spike.
     """
     lines = [f"{'layer':<12} {'shape':>12} {'vectors':>9} {NEIGHBOUR + ', MMAC':>20} "
              f"{POINT + ', MMAC':>16}"]  # fmt: skip
@@ -116,7 +135,10 @@ def cost_lines(products: Sequence[Product], constants: CostConstants | None = No
             f"{trained.total / 1e6:.2f}: {1 - frozen.total / trained.total:.2%} less"
         )
     for bits in CONVERTERS:
-        cost = chip_cost(products, constants, adc_bits=bits)
+        cost = chip_cost(
+            products, constants, mean_conductance_us=conductance_us,
+            input_bits=input_bits, adc_bits=bits,
+        )  # fmt: skip
         lines.append(f"chip, {bits}-bit converters: {_micro(cost.total_pj)} uJ, of which")
         lines += [f"    {name:<34} {_micro(value)} uJ" for name, value in cost.energy_pj.items()]
     lines.append(

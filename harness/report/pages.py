@@ -348,7 +348,3 @@ def main(argv: list[str] | None = None) -> int:
     write_atomically(readme, filled(text, "results", headline_table(folder)))
     write_atomically(pages / "RESULTS.md", whole)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,6 +1,7 @@
 """Operations and energies of networks on the chip; operations as torch counts them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from deplm.counts import count_products
 from deplm.network import PointNetwork, SetAbstraction
 from deplm.points import ArrayClouds
 from deplm.segmentation import PartNetwork
-from harness.chip.costs import cost_lines, cost_page, line, print_costs, write_lines
+from harness.chip.costs import (
+    cost_lines,
+    cost_page,
+    line,
+    mean_conductance_us,
+    print_costs,
+    write_lines,
+)
+from harness.run.chips import ChipConfig
 from rram import Chip, UserError
 from rram.cost import (
     NEIGHBOUR,
@@ -162,3 +171,18 @@ def test_the_page_has_every_line(tmp_path):
     page = cost_page(tmp_path)
     assert "| energy | 10 uJ | 20 uJ (1 to 30) | 2.00 | because |" in page
     assert cost_page(tmp_path / "none") == ""
+
+
+def test_costs_are_of_the_chip_that_the_constants_make(tmp_path):
+    broken = 34.05538
+    assert mean_conductance_us(ChipConfig()) == pytest.approx(broken / 2, rel=0.01)
+    assert mean_conductance_us(ChipConfig(sparsity=0.0)) == pytest.approx(broken, rel=0.01)
+    array = tmp_path / "array.csv"
+    array.write_text("\n".join(["2,4,6,8"] * 4))
+    assert mean_conductance_us(ChipConfig(conductance_map=str(array))) == pytest.approx(5, rel=0.01)
+    products = [Product("a", 512, 512, 1000)]
+    cells = [
+        float(re.search(r"cells +([\d.e+-]+)", "\n".join(cost_lines(products, None, g)))[1])
+        for g in (10.0, 20.0)
+    ]
+    assert cells[1] == pytest.approx(2 * cells[0], rel=0.02)
