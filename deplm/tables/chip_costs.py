@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deplm.encoder import FrozenEncoder
+from deplm.network import PointNetwork
 from deplm.tables.common import chip_of
 from harness.chip.costs import Line, line
 from harness.run.protocol import Run
@@ -88,15 +89,15 @@ def _operations(title: str, frozen: dict[str, Training]) -> list[Line]:
     return []
 
 
-def cpu_line(run: Run, network: object, clouds: int = 32) -> str:
+def cpu_line(run: Run, network: PointNetwork, clouds: int = 32) -> str:
     """How long this machine takes for a cloud, sampling and grouping counted, on one thread."""
     encoder = FrozenEncoder(network, chip_of(run, 0))
-    batch = network.batch(run.data.train, np.arange(clouds))
-    encoder.calibrate([batch])
+    indices = np.arange(min(clouds, len(run.data.train)))
+    encoder.calibrate([network.batch(run.data.train, indices)])
     times = []
     with torch_threads(1):
         for _ in range(3):
             started = time.perf_counter()
-            encoder(network.batch(run.data.train, np.arange(clouds)))
-            times.append((time.perf_counter() - started) / clouds)
+            encoder(network.batch(run.data.train, indices))
+            times.append((time.perf_counter() - started) / len(indices))
     return f"this machine's CPU, one thread: {1e3 * min(times):.2f} ms a cloud, measured"
