@@ -38,7 +38,7 @@ from deplm.plus import (
 )
 from deplm.points import CloudSet
 from deplm.segmentation import PartEncoder, PartNetwork
-from harness.readouts.estimators import SavedEstimator, check_classes
+from harness.readouts.estimators import ReadoutClassifier, SavedEstimator, check_classes
 from harness.readouts.model_file import Arrays
 from harness.readouts.ridge import Readout, RidgeReadout
 from harness.run.protocol import train_rows_first
@@ -96,7 +96,7 @@ class CloudEstimator(SavedEstimator):
 
 
 class DEPLMClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, CloudEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ReadoutClassifier, CloudEstimator
 ):
     """Deep extreme point learning machine: a frozen random network, and a readout of it.
 
@@ -198,16 +198,6 @@ class DEPLMClassifier(
             )
         return self._encoded(self._clouds(X, self.network_, "test"))
 
-    def decision_function(self, X: Samples) -> np.ndarray:
-        """Scores (n, classes), or (n,) of the second of two classes; X as of `fit`."""
-        features = self.transform(X)
-        return self.readout_.decision_function(features)
-
-    def predict(self, X: Samples) -> np.ndarray:
-        """Labels (n,); X as of `fit`."""
-        features = self.transform(X)
-        return self.readout_.predict(features)
-
     def _checked(self, X: Samples, *labels: np.ndarray) -> Samples | tuple[Samples, np.ndarray]:
         X = as_samples(X)
         if not isinstance(X, list):
@@ -229,13 +219,6 @@ class DEPLMClassifier(
 
     def _encoded(self, clouds: CloudSet) -> np.ndarray:
         return encode_all(clouds, [self.encoder_], device=self.device, label=clouds.name)[0]
-
-    def _fitted_readouts(self) -> dict[str, Readout]:
-        return {"readout": self.readout_}
-
-    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
-        super()._restore(readouts, arrays)
-        self.readout_ = readouts["readout"]
 
     @property
     def _n_features_out(self) -> int:

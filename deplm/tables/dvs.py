@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,9 +19,7 @@ from deplm.tables.common import (
     PAPER,
     DeplmConfig,
     abstractions,
-    chip_of,
     epochs_note,
-    limited,
     note_of,
     products_of,
     real_samples,
@@ -29,7 +28,14 @@ from deplm.tables.common import (
 )
 from deplm.tables.dvs_figures import draw_figures
 from deplm.tables.dvs_ridge import GestureRow, measure_ridge
-from deplm.tables.gradient import measure_trained
+from deplm.tables.gradient import (
+    PAPER_RECIPE,
+    PUBLISHED_RECIPE,
+    PUBLISHED_TWIN,
+    TRAINED_TWIN,
+    GradientRow,
+    measure_trained,
+)
 from deplm.tables.rivals import CountEncoder, EventCounts
 from deplm.training.classifiers import GradientClassifier
 from deplm.training.readout import make_readout
@@ -37,7 +43,6 @@ from deplm.training.recipe import CloudModel, predictions
 from harness.run.cli import main
 from harness.run.config import constant
 from harness.run.protocol import DataRecord, Measurement, Metric, Row, Run, Table
-from rram import Chip
 
 CLASSES = len(dvs_gesture.CLASSES)
 PUBLISHED_EPOCHS = 200
@@ -157,46 +162,17 @@ def deplm_plus(run: Run, seed: int) -> Measurement:
     return measure_ridge(run, seed, row)
 
 
-def paper_recipe(run: Run, seed: int) -> Measurement:
-    """The published training: readout and input scalars learn; the epoch is chosen."""
-    return _trained(run, seed, chip_of(run, seed), "paper recipe")
-
-
-def published_recipe(run: Run, seed: int) -> Measurement:
-    """The published training on all training persons, test windows redrawn in every epoch."""
-    return _trained(run, seed, chip_of(run, seed), "published recipe", published=True)
-
-
-def trained_twin(run: Run, seed: int) -> Measurement:
-    """The paper's network with all its weights trained, from torch's start."""
-    return _trained(run, seed, None, "trained twin", all_learn=True)
-
-
-def published_twin(run: Run, seed: int) -> Measurement:
-    """The published `--trainable`: all learns, from the chip's weights behind the scalar."""
-    chip = chip_of(run, seed)
-    return _trained(run, seed, chip, "published twin", all_learn=True, published=True)
-
-
-def _trained(
-    run: Run,
-    seed: int,
-    chip: Chip | None,
-    row: str,
-    *,
-    all_learn: bool = False,
-    published: bool = False,
-) -> Measurement:
+def trained(kind: GradientRow, run: Run, seed: int) -> Measurement:
+    """A row trained by gradient; the published ones train on all training persons."""
     data, paper = run.data, network(run.config)
     readout = make_readout(paper.width, CLASSES)  # its depth is not handed over in the script
-    model = GradientClassifier(paper, chip, readout, trained=all_learn, device=run.device)
-    rows, evaluated = data.train.rows, {"validation": data.validation, "test": data.test}
-    if published:
-        rows, evaluated = np.sort(np.r_[rows, data.validation.rows]), {"test": data.test}
-    fit = limited(run, rows)
+    model = GradientClassifier(
+        paper, kind.chip(run, seed), readout, trained=kind.all_learn, device=run.device
+    )
+    fit, evaluated = kind.sets(run, np.sort(np.r_[data.train.rows, data.validation.rows]))
     return measure_trained(
-        run, seed, model, recipe(run.config), fit, evaluated, scores, row=row,
-        frozen=not all_learn, redraw=published, note=_note(run, len(fit)),
+        run, seed, model, recipe(run.config), fit, evaluated, scores, row=kind.name,
+        frozen=not kind.all_learn, redraw=kind.published, note=_note(run, len(fit)),
     )  # fmt: skip
 
 
@@ -227,11 +203,16 @@ TABLE = Table(
         Row("DEPLM, ridge", ridge, (ON_CHIP, TRIAL)),
         Row("event counts, ridge", event_counts, (Metric(), TRIAL), chips=1),
         Row("DEPLM, ridge, chip effects", chip_effects, (ON_CHIP, TRIAL), default=False),
-        Row("DEPLM, paper recipe", paper_recipe, TRAINED, default=False),
-        Row("DEPLM, published recipe", published_recipe, TRAINED, default=False),
+        Row("DEPLM, paper recipe", partial(trained, PAPER_RECIPE), TRAINED, default=False),
+        Row("DEPLM, published recipe", partial(trained, PUBLISHED_RECIPE), TRAINED, default=False),
         Row("DEPLM+ (same weight budget), ridge", deplm_plus, (Metric(), TRIAL, *ONE_DRAW)),
-        Row("fully trained twin", trained_twin, TWIN, default=False),
-        Row("fully trained twin, as published", published_twin, TWIN, default=False),
+        Row("fully trained twin", partial(trained, TRAINED_TWIN), TWIN, default=False),
+        Row(
+            "fully trained twin, as published",
+            partial(trained, PUBLISHED_TWIN),
+            TWIN,
+            default=False,
+        ),
     ),
     load=load,
     figures=draw_figures,

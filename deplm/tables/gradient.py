@@ -2,20 +2,63 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from deplm.points import CloudSet
-from deplm.tables.common import DeplmConfig
+from deplm.tables.common import DeplmConfig, chip_of, limited
 from deplm.training.recipe import CloudModel, Recipe, train
 from harness.run.chips import identity
 from harness.run.protocol import Measurement, Run
 from harness.run.selection import EpochLog, History, Published, Validation
 from harness.scale.distributed import by_first
+from rram import Chip
 
 LAST_EPOCH = "beside the best on test data stands the last epoch: nothing is chosen there"
 Score = Callable[[CloudModel, CloudSet], dict[str, float]]  # scores in %, by name
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """A row trained by gradient: from which weights, what learns, and on which clouds.
+
+    Attributes:
+        name: of its checkpoint.
+        from_chip: whether the weights start as the chip's; else as torch draws them.
+        all_learn: whether all weights learn; else the chip's stay as they are.
+        published: whether it trains on the validation clouds too, and redraws the points of the
+            evaluated clouds in every epoch, as the published scripts do.
+    """
+
+    name: str
+    from_chip: bool = True
+    all_learn: bool = False
+    published: bool = False
+
+    def chip(self, run: Run, seed: int) -> Chip | None:
+        """Whose weights the network starts with; None: torch's start."""
+        return chip_of(run, seed) if self.from_chip else None
+
+    def sets(self, run: Run, all_rows: np.ndarray) -> tuple[CloudSet, dict[str, CloudSet]]:
+        """Clouds to train on, and those that are scored after every epoch.
+
+        Args:
+            run: whose data.
+            all_rows: of the training clouds and those to choose on.
+        """
+        data = run.data
+        if self.published:
+            return limited(run, all_rows), {"test": data.test}
+        return limited(run, data.train.rows), {"validation": data.validation, "test": data.test}
+
+
+PAPER_RECIPE = GradientRow("paper recipe")
+PUBLISHED_RECIPE = GradientRow("published recipe", published=True)
+TRAINED_TWIN = GradientRow("trained twin", from_chip=False, all_learn=True)
+PUBLISHED_TWIN = GradientRow("published twin", all_learn=True, published=True)  # --trainable
 
 
 @by_first

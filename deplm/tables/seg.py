@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,16 +18,21 @@ from deplm.tables.common import (
     PAPER,
     DeplmConfig,
     abstractions,
-    chip_of,
     epochs_note,
-    limited,
     note_of,
     products_of,
     real_samples,
     recipe,
     with_effects,
 )
-from deplm.tables.gradient import measure_trained
+from deplm.tables.gradient import (
+    PAPER_RECIPE,
+    PUBLISHED_RECIPE,
+    PUBLISHED_TWIN,
+    TRAINED_TWIN,
+    GradientRow,
+    measure_trained,
+)
 from deplm.tables.rivals import MonomialEncoder, Monomials
 from deplm.tables.seg_figures import draw_figures
 from deplm.tables.seg_ridge import PartRow, measure_ridge
@@ -36,7 +42,6 @@ from harness.errors import UserError
 from harness.run.cli import main
 from harness.run.config import constant
 from harness.run.protocol import Measurement, Metric, Row, Run, Table
-from rram import Chip
 
 PUBLISHED_EPOCHS = 101
 
@@ -178,49 +183,22 @@ def deplm_plus(run: Run, seed: int) -> Measurement:
     return measure_ridge(run, seed, row)
 
 
-def paper_recipe(run: Run, seed: int) -> Measurement:
-    """The published training: random weights frozen, all else trained; the epoch is chosen."""
-    return _trained(run, seed, chip_of(run, seed), "paper recipe")
+def trained(kind: GradientRow, run: Run, seed: int) -> Measurement:
+    """A row trained by gradient, with noise where it has a chip's weights.
 
-
-def published_recipe(run: Run, seed: int) -> Measurement:
-    """The published training on both training lists, all shapes' points redrawn in every epoch."""
-    return _trained(run, seed, chip_of(run, seed), "published recipe", published=True)
-
-
-def trained_twin(run: Run, seed: int) -> Measurement:
-    """The paper's network with all its weights trained, from torch's start, without noise."""
-    return _trained(run, seed, None, "trained twin", all_learn=True)
-
-
-def published_twin(run: Run, seed: int) -> Measurement:
-    """The published `--trainable`: all learns, from the chip's weights behind the scalar."""
-    chip = chip_of(run, seed)
-    return _trained(run, seed, chip, "published twin", all_learn=True, published=True)
-
-
-def _trained(
-    run: Run,
-    seed: int,
-    chip: Chip | None,
-    row: str,
-    *,
-    all_learn: bool = False,
-    published: bool = False,
-) -> Measurement:
-    data, noise = run.data, 0.0 if chip is None else run.config.recipe_noise
+    The published ones train on both training lists.
+    """
+    chip = kind.chip(run, seed)
+    noise = 0.0 if chip is None else run.config.recipe_noise
     model = PartSegmenter(
-        network(run.config), chip, trained=all_learn, read_noise=noise, device=run.device
+        network(run.config), chip, trained=kind.all_learn, read_noise=noise, device=run.device
     )
-    rows, evaluated = data.train.rows, {"validation": data.validation, "test": data.test}
-    if published:
-        rows, evaluated = train_and_validation(data), {"test": data.test}
-    fit = limited(run, rows)
+    fit, evaluated = kind.sets(run, train_and_validation(run.data))
     how = f"{noise:.1%} read noise on the weights" if noise else ""
     note = _note(run, epochs_note(run, PUBLISHED_EPOCHS, len(fit), "shapes"), how)
     return measure_trained(
         run, seed, model, recipe(run.config, move_features=True), fit, evaluated, part_scores,
-        row=row, frozen=not all_learn, redraw=published, note=note,
+        row=kind.name, frozen=not kind.all_learn, redraw=kind.published, note=note,
     )  # fmt: skip
 
 
@@ -268,11 +246,16 @@ TABLE = Table(
             RIDGE,
             default=False,
         ),
-        Row("DEPLM, paper recipe", paper_recipe, RECIPE, default=False),
-        Row("DEPLM, published recipe", published_recipe, RECIPE, default=False),
+        Row("DEPLM, paper recipe", partial(trained, PAPER_RECIPE), RECIPE, default=False),
+        Row("DEPLM, published recipe", partial(trained, PUBLISHED_RECIPE), RECIPE, default=False),
         Row("DEPLM+ (same weight budget), ridge per category", deplm_plus, OTHER_RIDGE),
-        Row("fully trained twin", trained_twin, TWIN, default=False),
-        Row("fully trained twin, as published", published_twin, TWIN, default=False),
+        Row("fully trained twin", partial(trained, TRAINED_TWIN), TWIN, default=False),
+        Row(
+            "fully trained twin, as published",
+            partial(trained, PUBLISHED_TWIN),
+            TWIN,
+            default=False,
+        ),
     ),
     load=load,
     figures=draw_figures,

@@ -1,5 +1,6 @@
 """What the estimators of both papers share: checked classes, and a fitted model as one file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -151,3 +152,32 @@ class SavedEstimator(BaseEstimator):
     def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
         """Take up what a file keeps, `learned` being there already."""
         raise NotImplementedError
+
+
+class ReadoutClassifier(ClassifierMixin, SavedEstimator):
+    """Base of classifiers that are features, from `transform`, and one readout of them.
+
+    Attributes:
+        transform: samples -> features (n, D); of the class beside this one.
+        readout_: the fitted readout.
+    """
+
+    transform: Callable[..., np.ndarray]
+    readout_: Readout
+
+    def decision_function(self, X: Any) -> np.ndarray:  # noqa: ANN401
+        """Scores (n, classes), or (n,) of the second of two classes; X as of `fit`."""
+        features = self.transform(X)
+        return self.readout_.decision_function(features)
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: ANN401
+        """Labels (n,); X as of `fit`."""
+        features = self.transform(X)
+        return self.readout_.predict(features)
+
+    def _fitted_readouts(self) -> dict[str, Readout]:
+        return {"readout": self.readout_}
+
+    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
+        super()._restore(readouts, arrays)
+        self.readout_ = readouts["readout"]

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from harness.readouts.estimators import SavedEstimator, check_classes
+from harness.readouts.estimators import ReadoutClassifier, SavedEstimator, check_classes
 from harness.readouts.model_file import Arrays
 from harness.readouts.ridge import Readout, RidgeReadout
 from harness.run.protocol import train_rows_first
@@ -198,7 +198,7 @@ class LSMEncoder(TransformerMixin, SavedEstimator):
         return tags
 
 
-class LSMClassifier(ClassifierMixin, LSMEncoder):
+class LSMClassifier(ReadoutClassifier, LSMEncoder):
     """Liquid state machine: a fixed random reservoir on one chip, and a readout of it.
 
     The features h(X), by default the firing rates of the neurons, are fixed; only the readout is
@@ -285,23 +285,6 @@ class LSMClassifier(ClassifierMixin, LSMEncoder):
         self.readout_ = readout.fit(features, y)
         return self
 
-    def _fitted_readouts(self) -> dict[str, Readout]:
-        return {"readout": self.readout_}
-
-    def _restore(self, readouts: dict[str, Readout], arrays: Arrays) -> None:
-        super()._restore(readouts, arrays)
-        self.readout_ = readouts["readout"]
-
     def fit_transform(self, X: Spikes, y: np.ndarray) -> np.ndarray:
         """`fit`, then `transform`."""
         return self.fit(X, y).transform(X)
-
-    def decision_function(self, X: Spikes) -> np.ndarray:
-        """Scores (n, classes), or (n,) of the second of two classes; X as of `fit`."""
-        features = self.transform(X)
-        return self.readout_.decision_function(features)
-
-    def predict(self, X: Spikes) -> np.ndarray:
-        """Labels (n,); X as of `fit`."""
-        features = self.transform(X)
-        return self.readout_.predict(features)

@@ -82,7 +82,7 @@ def runs_by_voice(run: Run, aligned: bool) -> list[Run]:
 
 
 def voices_left_out(data: SpikeSet, folds: int) -> Iterator[SpikeSet]:
-    """The same samples split anew: voices of one fold to test, the others to train.
+    """Splits of all samples by voice: those of one fold to test, the others to train.
 
     Args:
         data: with the speakers of both splits, none in both.

@@ -98,7 +98,7 @@ def test_a_liquid_comes_back_from_a_file(name, tmp_path):
 
 
 def flat_graph(reservoir):
-    """The same liquid with its recurrence beside the other nodes, and R = tau / dt."""
+    """NIR graph of a liquid whose recurrence stands beside the other nodes, with R = tau / dt."""
     spec, weights = reservoir.spec, reservoir.weights.astype(float)
     constants = {"tau": DT_S / (1 - spec.decay), "r": 1 / (1 - spec.decay), "v_leak": 0.0,
                  "v_threshold": spec.threshold, "v_reset": 0.0}  # fmt: skip
