@@ -27,7 +27,17 @@ def study_page(folder: Path) -> str:
         "Means over chips with standard deviations, at the first and the last value of every line; "
         "in between see the figures in [docs/chip.md](docs/chip.md)."
     )
-    return "\n".join(["## The chip: studies", "", "`bash run_chip.sh`", "", about, "", *lines, ""])
+    again = [*dict.fromkeys(_again(folder)), ""]
+    return "\n".join(["## The chip: studies", "", about, "", *lines, "", *again])
+
+
+def _again(folder: Path) -> Iterator[str]:
+    for file in sorted(folder.glob("chip_*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        for study in content.get("studies", {}).values():
+            command = study.get("command", "bash run_chip.sh")
+            date, commit = study["created"][:10], study["commit"]
+            yield f"- {content['title']}: `{command}`, {date}, commit {commit}"
 
 
 def study_rows(folder: Path) -> list[tuple[str, ...]]:

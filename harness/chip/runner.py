@@ -40,6 +40,8 @@ from rram import Device
 from rram.allotment import write_allotment
 from rram.maps import read_map
 
+FILES = ("--chip", "--cells")  # options that name files of one's own
+
 
 class Subject(ABC):
     """A network on a data set, to be put on imperfect chips.
@@ -139,7 +141,7 @@ def run_subject(kind: SubjectKind, options: argparse.Namespace, folder: Path) ->
         started = time.perf_counter()
         points = measure_study(subject, study, seeds, ideals)
         seconds = time.perf_counter() - started
-        store(path, subject, table, study, points, seconds)
+        store(path, subject, table, study, points, seconds, command_of(table, options))
         print(f"study    {table.name} {study.name}: {seconds:.0f} s", flush=True)
         draw_studies(folder, study.name)
 
@@ -187,9 +189,23 @@ def compare_costs(
     write_lines(folder / f"chip_costs_{package}.json", package, lines)
 
 
+def command_of(table: Table, options: argparse.Namespace) -> str:
+    """What measures the studies of one table as they were measured; files by their last part."""
+    words = ["bash run_chip.sh --tables", table.name]
+    settings = _settings_of(table.config(), options.set)
+    named = {"--seeds": [options.seeds] if options.seeds else [], "--set": settings}
+    named |= {"--chip": options.chip, "--cells": options.cells}
+    for option, values in named.items():
+        if values:
+            words += [option, *(Path(v).name if option in FILES else str(v) for v in values)]
+    words += [f for f in ("--empirical", "--reuse") if vars(options)[f.removeprefix("--")]]
+    return " ".join(words)
+
+
 def store(
-    path: Path, subject: Subject, table: Table, study: Study, points: list[dict], seconds: float
-) -> None:
+    path: Path, subject: Subject, table: Table, study: Study, points: list[dict],
+    seconds: float, command: str,
+) -> None:  # fmt: skip
     """Put one study's figures into the file of its table, the others staying as they are."""
     content = {"table": table.name, "title": table.title, "studies": {}}
     if path.exists():
@@ -200,7 +216,8 @@ def store(
         "sizes": subject.sizes, "device": device.name, "volts": volts_of(device, study),
         "maps": [Path(m).name for m in subject.source.maps],
         **identity_of(subject, table, study),
-        "seconds": seconds, "created": now(), "commit": commit(), "machine": machine("cpu"),
+        "command": command, "seconds": seconds,
+        "created": now(), "commit": commit(), "machine": machine("cpu"),
         "points": points,
     }  # fmt: skip
     write_atomically(path, json.dumps(content, indent=1) + "\n")

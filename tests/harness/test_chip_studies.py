@@ -8,7 +8,15 @@ import pytest
 
 from harness.chip.figures import draw_allotment, draw_fits, draw_studies
 from harness.chip.pages import study_page
-from harness.chip.runner import Subject, SubjectKind, main, measure_study, store
+from harness.chip.runner import (
+    Subject,
+    SubjectKind,
+    command_of,
+    main,
+    measure_study,
+    parser,
+    store,
+)
 from harness.chip.studies import ChipSource, for_subject, ideal, smaller, studies
 from harness.errors import UserError
 from harness.run.chips import ChipConfig
@@ -86,7 +94,7 @@ def test_what_is_measured_is_stored_and_drawn(tmp_path):
     assert first == [100.0, 100.0] and max(last) < 95  # the uncorrected line falls
     table = Namespace(name="toy", title="Toy", package="lsm")
     for name in ("drift", "wires"):
-        store(tmp_path / "chip_toy.json", toy, table, study(name), points, 1.0)
+        store(tmp_path / "chip_toy.json", toy, table, study(name), points, 1.0, "bash run_chip.sh")
     content = json.loads((tmp_path / "chip_toy.json").read_text())
     assert set(content["studies"]) == {"drift", "wires"}
     assert draw_studies(tmp_path, "drift").exists()
@@ -125,3 +133,14 @@ def test_unfit_options_are_one_line(capsys, tmp_path, arguments, said):
     )
     error = capsys.readouterr().err
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+def test_the_command_of_a_study_names_what_was_set():
+    options = parser({"toy": None}).parse_args(
+        ["--tables", "toy", "--seeds", "2", "--set", "sparsity=0.3", "unknown_here=1",
+         "--chip", "/there/map.csv", "--reuse"]
+    )  # fmt: skip
+    toy = Namespace(name="toy", config=ChipConfig)
+    assert command_of(toy, options) == (
+        "bash run_chip.sh --tables toy --seeds 2 --set sparsity=0.3 --chip map.csv --reuse"
+    )

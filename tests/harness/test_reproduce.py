@@ -150,7 +150,7 @@ def test_a_study_of_the_chip_is_measured_once(tmp_path):
 
     assert not measured()
     subject = ToySubject(run_of_study, ChipSource(LSM_40NM))
-    chip_runner.store(path, subject, table, study, [], 1.0)
+    chip_runner.store(path, subject, table, study, [], 1.0, "bash run_chip.sh")
     assert measured()
     assert not measured(maps=("map.csv",))
     run_of_study.seeds = [0]
